@@ -1,0 +1,43 @@
+"""The registry: every way of computing, by name. Tests are parametrised by this dict."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from tconv.algorithms import polyphase, scatter, sliding_window, zero_insertion
+from tconv.algorithms.cost import Cost
+from tconv.geometry import Problem
+
+
+class Algorithm(Protocol):
+    """What a module in this package offers."""
+
+    def supports(self, problem: Problem) -> str | None:
+        """Why this algorithm refuses ``problem``, in a few words; None if it does not."""
+
+    def cost(self, problem: Problem, threads: int) -> Cost:
+        """What it would take, by the model."""
+
+    def prepare(self, problem: Problem, w: np.ndarray, threads: int) -> Any:
+        """Weights ``w[groups, channels_in, channels_out, *size_kernel]`` as ``forward`` wants them."""
+
+    def forward(
+        self,
+        problem: Problem,
+        packed: Any,
+        x: np.ndarray,
+        bias: np.ndarray | None,
+        y: np.ndarray,
+        threads: int,
+    ) -> None:
+        """Write the result into every element of ``y``."""
+
+
+ALGORITHMS: dict[str, Algorithm] = {
+    "polyphase": polyphase,
+    "scatter": scatter,
+    "zero_insertion": zero_insertion,
+    "sliding_window": sliding_window,
+}

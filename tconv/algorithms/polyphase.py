@@ -1,0 +1,159 @@
+"""The engine: phases of the output as ordinary convolutions of stride 1, run on register tiles.
+
+No zero is multiplied but those of the halo, no column buffer exists, every output is written once. Phases that
+read the same inputs (see ``tconv.polyphase``) form one matrix product: rows are channels out times phases,
+columns are positions, the depth is taps times channels in. What can be chosen is chosen by a count of cycles:
+see ``tconv.algorithms.scheme``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tconv.algorithms.cost import Cost
+from tconv.algorithms.scheme import Scheme, scheme
+from tconv.geometry import Problem
+from tconv.kernels import halo, pack, polyphase
+from tconv.kernels.launch import launch
+from tconv.memory import aligned_empty, ascending, flat
+from tconv.taps import multiplications
+
+CLOCK = 2.8e9  # cycles per second that the model assumes; only ratios matter to a choice
+
+
+def supports(problem: Problem) -> str | None:
+    """Everything."""
+    return None
+
+
+def cost(problem: Problem, threads: int) -> Cost:
+    """Cycles of the best scheme, and the memory for the input's copy and the packed weights."""
+    best = scheme(problem, threads)
+    if best is None:
+        return Cost(0, 0, 0, 0.0)
+    itemsize = np.dtype(best.dtype).itemsize
+    operations = 2 * multiplications(problem) * best.cut.parts**2
+    sizes = [
+        problem.batch * problem.groups * best.cut.parts * channels * np.prod(sizes, dtype=object)
+        for channels, sizes in (
+            (problem.channels_in, [axis.size_in for axis in problem.axes]),
+            (problem.channels_out, [axis.size_out for axis in problem.axes]),
+        )
+    ]
+    workspace = best.halo_size * itemsize
+    moved = int(sum(sizes)) * itemsize + 2 * workspace + best.packed_size * itemsize
+    return Cost(operations, moved, workspace, best.cut.cycles / threads / CLOCK)
+
+
+def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray | None:
+    """The weights in the order in which tiles read them; None if one is not finite.
+
+    The halo's zeros must not meet an inf or nan, so such weights are for an algorithm without a halo.
+    """
+    best = scheme(problem, threads)
+    if best is None:
+        return np.empty(0, w.dtype)
+    w = ascending(_expanded(w) if best.cut.parts == 2 else w[:, :, :, None])
+    memory, (by_group, by_in, by_out, by_part, *by_axis) = flat(w)
+    packed = aligned_empty(best.packed_size, w.dtype)
+    spoiled = np.zeros(problem.groups * len(best.blocks), w.dtype)
+    launch(
+        pack.pack,
+        threads,
+        best.exact,
+        best.shape,
+        problem.channels_in * best.cut.parts,
+        best.blocks,
+        best.segments,
+        best.streams,
+        best.taps @ np.array(by_axis),
+        np.array([by_group, by_in, by_out, by_part]),
+        memory,
+        packed,
+        spoiled,
+    )
+    return packed if best.exact or not np.any(spoiled) else None
+
+
+def _expanded(w: np.ndarray) -> np.ndarray:
+    """Complex weights as the real matrices that act on (real, imaginary): ``w[group, (in, part), out, part, ...]``."""
+    groups, channels_in, channels_out, *kernel = w.shape
+    real = np.empty((groups, channels_in, 2, channels_out, 2, *kernel), w.real.dtype)
+    real[:, :, 0, :, 0] = real[:, :, 1, :, 1] = w.real
+    real[:, :, 0, :, 1] = w.imag
+    real[:, :, 1, :, 0] = -w.imag
+    return real.reshape(groups, 2 * channels_in, channels_out, 2, *kernel)
+
+
+def forward(
+    problem: Problem, packed: np.ndarray, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int
+) -> None:
+    """Copy ``x`` with its halo, multiply, and write ``y``."""
+    best = scheme(problem, threads)
+    if min(y.strides) < 0 or not y.flags.aligned:
+        whole = np.empty(y.shape, y.dtype)
+        forward(problem, packed, x, bias, whole, threads)
+        y[...] = whole
+        return
+    if best is None or not best.covers:
+        y[...] = 0 if bias is None else bias.reshape(bias.shape + (1,) * len(problem.axes))
+    if best is None:
+        return
+    if bias is None:
+        flat_bias = np.zeros(problem.groups * problem.channels_out * best.cut.parts, best.dtype)
+    else:
+        flat_bias = np.ascontiguousarray(bias).reshape(-1).view(best.dtype)
+    _multiply(best, packed, _padded(best, x, threads), flat_bias, y, threads)
+
+
+def _padded(best: Scheme, x: np.ndarray, threads: int) -> np.ndarray:
+    """The input in the halo buffer."""
+    memory, steps = flat(ascending(x))
+    batch, group, channel, *by_axis = (step * best.cut.parts for step in steps)
+    axes = best.halo_axes.copy()
+    axes[halo.X_STEP] = by_axis
+    buffer = aligned_empty(best.halo_size, np.dtype(best.dtype))
+    where = best.halo._replace(x_batch=batch, x_group=group, x_channel=channel)
+    launch(halo.copy, threads, best.exact, where, axes, best.halo_parts, memory.view(best.dtype), buffer)
+    return buffer
+
+
+def _multiply(
+    best: Scheme, packed: np.ndarray, padded: np.ndarray, bias: np.ndarray, y: np.ndarray, threads: int
+) -> None:
+    memory, steps = flat(y)
+    batch, group, channel, *by_axis = (step * best.cut.parts for step in steps)
+    axes = best.axes.copy()
+    axes[polyphase.Y_STEP] = by_axis
+    lines = best.lines.copy()
+    lines[:, -1] = lines[:, :-1] @ np.array(by_axis[:-1], np.int64)
+    shape = best.shape._replace(
+        y_batch=batch,
+        y_group=group,
+        y_channel=channel,
+        interleaved=int(best.cut.dense and by_axis[-1] == best.cut.parts),
+    )
+    workers = min(threads, shape.groups * shape.column_chunks * shape.row_chunks)
+    sums = aligned_empty(workers * best.sums_size, np.dtype(best.dtype)).reshape(workers, -1)
+    starts = np.empty((workers, best.tiles_per_chunk * shape.tile_starts + axes.shape[1]), np.int64)
+    runs = np.empty((workers, best.tiles_per_chunk * shape.tile_runs, axes.shape[1] + 5), np.int64)
+    launch(
+        polyphase.forward,
+        threads,
+        best.exact,
+        shape,
+        axes,
+        best.blocks,
+        best.chunks,
+        best.segments,
+        lines,
+        best.streams,
+        best.offsets,
+        padded,
+        packed,
+        bias,
+        memory.view(best.dtype),
+        sums,
+        starts,
+        runs,
+    )

@@ -1,0 +1,91 @@
+"""The input, copied once into a buffer in which every read of a tile lands on an input or on a zero."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from numba import prange
+from numba.extending import register_jitable
+
+from tconv.kernels.launch import compiled
+
+
+class Halo(NamedTuple):
+    """Where things lie: ``x`` in its memory and in the buffer, all counted in elements."""
+
+    batch: int
+    groups: int
+    channels: int
+    parts: int  # real and imaginary parts are channels of their own
+    x_batch: int
+    x_group: int
+    x_channel: int
+    lead: int  # zeros before the first image
+    image: int
+    group: int
+    channel: int
+    unit: int  # from one position to the next
+    plane: int  # positions of one channel of one image, zeros included
+    subplane: int  # of these, positions of one combination of input parts
+
+
+# Rows of the table of axes.
+SIZE, SPLIT, PITCH, X_STEP = range(4)
+
+
+@register_jitable
+def _zero(halo, at, step, count):  # type: ignore[no-untyped-def]
+    for i in range(count):
+        halo[at + i * step] = 0
+
+
+@register_jitable
+def _copy_plane(at, unit, subplane, axes, parts, x, from_, halo):  # type: ignore[no-untyped-def]
+    """One channel of one image: every combination of input parts, line by line; returns the end."""
+    last = axes.shape[1] - 1
+    pitch = axes[PITCH, last]
+    for p in range(parts.shape[0]):
+        for number in range(subplane // pitch):
+            rest = number
+            source = from_ + parts[p, last] * axes[X_STEP, last]
+            holds = True
+            for a in range(last - 1, -1, -1):
+                index = rest % axes[PITCH, a] * axes[SPLIT, a] + parts[p, a]
+                rest //= axes[PITCH, a]
+                holds = holds and index < axes[SIZE, a]
+                source += index * axes[X_STEP, a]
+            count = 0
+            if holds:
+                count = (axes[SIZE, last] - parts[p, last] + axes[SPLIT, last] - 1) // axes[SPLIT, last]
+                step = axes[SPLIT, last] * axes[X_STEP, last]
+                if unit == 1 and step == 1:
+                    halo[at : at + count] = x[source : source + count]
+                else:
+                    for i in range(count):
+                        halo[at + i * unit] = x[source + i * step]
+            _zero(halo, at + count * unit, unit, pitch - count)
+            at += pitch * unit
+    return at
+
+
+@compiled
+def copy(where, axes, parts, x, halo):  # type: ignore[no-untyped-def]
+    """Fill ``halo`` from the flat memory ``x``; ``parts`` lists the combinations of input parts."""
+    channels = where.channels * where.parts
+    end = where.lead * where.unit + where.batch * where.image
+    _zero(halo, 0, 1, where.lead * where.unit)
+    _zero(halo, end, 1, halo.shape[0] - end)
+    for item in prange(where.batch * where.groups * channels):
+        channel = item % channels
+        group = item // channels % where.groups
+        batch = item // channels // where.groups
+        from_ = (
+            batch * where.x_batch
+            + group * where.x_group
+            + channel // where.parts * where.x_channel
+            + channel % where.parts
+        )
+        at = where.lead * where.unit + batch * where.image + group * where.group + channel * where.channel
+        used = parts.shape[0] * where.subplane
+        _copy_plane(at, where.unit, where.subplane, axes, parts, x, from_, halo)
+        _zero(halo, at + used * where.unit, where.unit, where.plane - used)

@@ -1,0 +1,48 @@
+"""Arrays as kernels see them: one-dimensional memory, and steps counted in elements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+class _Memory:
+    """Memory to be seen as an array: a read-only one too, since compiled code would be built anew for it."""
+
+    def __init__(self, array: np.ndarray, extent: int) -> None:
+        self.owner = array
+        self.__array_interface__: dict[str, Any] = {
+            "version": 3,
+            "data": (array.__array_interface__["data"][0], False),
+            "typestr": array.dtype.str,
+            "shape": (extent,),
+        }
+
+
+def flat(array: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
+    """The memory that ``array`` views, from its first element on, and its steps; never a copy.
+
+    No step may be negative (see ``ascending``), each must be a whole number of elements.
+    """
+    steps = tuple(stride // array.itemsize for stride in array.strides)
+    if array.flags.carray:
+        return array.reshape(-1), steps
+    extent = 1 + sum((size - 1) * step for size, step in zip(array.shape, steps, strict=True))
+    if array.dtype.hasobject:
+        return np.lib.stride_tricks.as_strided(array, (extent,), (array.itemsize,)), steps
+    return np.asarray(_Memory(array, extent)), steps
+
+
+def ascending(array: np.ndarray) -> np.ndarray:
+    """``array``, or a copy of it if an axis runs backwards through memory or elements are not aligned."""
+    return array if array.flags.aligned and min(array.strides) >= 0 else array.copy()
+
+
+def aligned_empty(size: int, dtype: np.dtype) -> np.ndarray:
+    """Uninitialised memory that begins at a cache line, so that vectors do not straddle two."""
+    if dtype.hasobject:
+        return np.empty(size, dtype)
+    raw = np.empty(size * dtype.itemsize + 64, np.uint8)
+    start = -raw.__array_interface__["data"][0] % 64
+    return raw[start : start + size * dtype.itemsize].view(dtype)

@@ -1,0 +1,118 @@
+r"""The polyphase form of one axis: which taps meet which outputs, in integers.
+
+Transposed convolution puts ``x[i]`` times tap ``j`` at ``t`` with ``s*i + d*j = t + p``. Write
+``t = s*n + u - c`` with a *residue* ``0 <= u < s`` and a free *origin* ``c``. Then tap ``j`` meets the output
+only if ``s`` divides ``u - c + p - d*j``, and the quotient ``e`` says which input it takes::
+
+    y[s*n + u - c] = sum over j with s | (u - c + p - d*j) of x[n + e] * w[j],   e = (u - c + p - d*j) / s
+
+So each residue (a *phase*) is an ordinary convolution of stride 1, with a set of *offsets* ``e`` of its own::
+
+    stride 2, taps a b c d            u = 0:   a . c .        u = 1:   . b . d
+    x  0  1  2 ...                    y[2n]   = a x[n] + c x[n-1]
+                                      y[2n+1] = b x[n] + d x[n-1]
+
+With the origin ``c = p mod s`` phases share offsets as often as they can; with ``c = 0`` no position is cut.
+
+Ordinary convolution is the mirror image: one phase of outputs, and the *inputs* are sorted by residue,
+``y[t] = sum over j of x[s*t + d*j - p] * w[j]``, so that what is read for neighbouring ``t`` lies side by side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from tconv.geometry import Axis, Operator
+
+
+@dataclass(frozen=True)
+class Tap:
+    """One kernel element as a phase meets it: it reads ``x[split * (n + offset) + part]``."""
+
+    index: int
+    offset: int
+    part: int = 0
+
+
+@dataclass(frozen=True)
+class Phase:
+    """The outputs ``stride * n + residue - origin`` of one axis."""
+
+    residue: int
+    taps: tuple[Tap, ...]
+
+    @property
+    def reads(self) -> tuple[tuple[int, int], ...]:
+        """What the phase reads, in the order of its taps; phases that read the same can share the work."""
+        return tuple((tap.offset, tap.part) for tap in self.taps)
+
+
+@dataclass(frozen=True)
+class PhasedAxis:
+    """One axis, cut into phases. Positions ``first <= n < first + count`` can hold something but bias."""
+
+    stride: int  # of the outputs of one phase
+    split: int  # of the inputs: part r holds x[split * m + r]
+    parts: tuple[int, ...]  # which of them are read
+    length: int  # of each part
+    origin: int
+    first: int
+    count: int
+    low: int  # zeros read before the input ...
+    high: int  # ... and after it
+    phases: tuple[Phase, ...]  # those with taps
+    size_out: int
+    complete: bool  # the positions reach every output of each phase
+
+    @property
+    def pitch(self) -> int:
+        """From one line to the next in memory: neighbours share their zeros."""
+        return self.length + max(self.low, self.high)
+
+
+def phase(axis: Axis, operator: Operator, aligned: bool = True) -> PhasedAxis:
+    """Cut ``axis`` into phases; ``aligned`` chooses the origin at which phases share most."""
+    if operator == "conv":
+        return _conv(axis)
+    stride = axis.stride
+    if axis.size_in == 1:  # no second input to be `stride` away: then the taps need not overlap
+        stride = axis.dilation * (axis.size_kernel - 1) + 1
+    origin = axis.crop % stride if aligned else 0
+    taps: dict[int, list[Tap]] = {}
+    for j in range(axis.size_kernel):
+        offset, residue = divmod(axis.dilation * j - axis.crop + origin, stride)
+        taps.setdefault(residue, []).append(Tap(j, -offset))
+    phases = tuple(Phase(residue, tuple(taps[residue])) for residue in sorted(taps))
+    return _place(axis, phases, stride, 1, origin)
+
+
+def _conv(axis: Axis) -> PhasedAxis:
+    split = 1 if axis.size_out == 1 else axis.stride
+    taps = []
+    for j in range(axis.size_kernel):
+        offset, part = divmod(axis.dilation * j - axis.crop, split)
+        taps.append(Tap(j, offset, part))
+    return _place(axis, (Phase(0, tuple(taps)),), 1, split, 0)
+
+
+def _place(axis: Axis, phases: tuple[Phase, ...], stride: int, split: int, origin: int) -> PhasedAxis:
+    offsets = [tap.offset for p in phases for tap in p.taps]
+    length = ceil(axis.size_in / split)
+    everywhere = ceil((axis.size_out + origin) / stride)
+    first = max(0, -max(offsets))
+    count = max(0, min(everywhere, length - min(offsets)) - first)
+    return PhasedAxis(
+        stride=stride,
+        split=split,
+        parts=tuple(sorted({tap.part for p in phases for tap in p.taps})),
+        length=length,
+        origin=origin,
+        first=first,
+        count=count,
+        low=max(0, -(first + min(offsets))),
+        high=max(0, first + count + max(offsets) - length),
+        phases=phases,
+        size_out=axis.size_out,
+        complete=first == 0 and count == everywhere,
+    )

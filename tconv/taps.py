@@ -1,0 +1,43 @@
+"""Which taps exist: the pairs of a small-side index and a tap that fall on the other side."""
+
+from __future__ import annotations
+
+from math import prod
+
+from tconv.geometry import Axis, Problem
+
+
+def multiplications(problem: Problem) -> int:
+    """How many products ``x * w`` the definition of ``problem`` adds up, over all outputs.
+
+    Examples
+    --------
+    >>> axis = Axis(size_in=2, size_kernel=2, stride=1, dilation=1, crop=0, size_out=3)
+    >>> multiplications(Problem("conv_transpose", 1, 1, 1, 1, (axis, axis), "float64"))
+    16
+    """
+    channels = problem.batch * problem.groups * problem.channels_in * problem.channels_out
+    return channels * prod(pairs(problem.operator, axis) for axis in problem.axes)
+
+
+def operations(problem: Problem) -> int:
+    """Real multiplications and additions of those products: 2 each, 8 where numbers are complex."""
+    return multiplications(problem) * (8 if problem.dtype.startswith("complex") else 2)
+
+
+def pairs(operator: str, axis: Axis) -> int:
+    """How many pairs of an index ``i`` and a tap ``j`` have ``0 <= stride*i + dilation*j - crop < size``.
+
+    For the transposed convolution ``i`` runs over its inputs and ``size`` is that of its output, for the
+    ordinary one it is the other way round.
+    """
+    small, large = axis.size_in, axis.size_out
+    if operator == "conv":
+        small, large = large, small
+    count = 0
+    for j in range(axis.size_kernel):
+        shift = axis.dilation * j - axis.crop
+        first = max(0, -(shift // axis.stride))
+        end = min(small, -((shift - large) // axis.stride))
+        count += max(0, end - first)
+    return count
