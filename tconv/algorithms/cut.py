@@ -21,7 +21,8 @@ from math import ceil, prod
 import numpy as np
 
 from tconv.geometry import Problem
-from tconv.kernels.polyphase import INTERLEAVED, panel_height
+from tconv.kernels.interleave import STREAMS
+from tconv.kernels.polyphase import panel_height
 from tconv.kernels.tile import CHANNEL_ROWS, POSITION_ROWS, POSITION_VECTORS, VECTOR_BYTES
 from tconv.polyphase import Phase, PhasedAxis, phase
 
@@ -31,10 +32,14 @@ MOST_LINES = 24
 # Cycles measured on an Ice Lake core. One step of depth of a tile, by rows (positions in the lanes) or by vectors
 # (channels in the lanes); writing one vector by shuffles, with what it takes to start a run; writing one element
 # by itself; copying one element into the halo buffer, in order or scattered.
-POSITION_CYCLES = dict(zip(POSITION_ROWS, (12.3, 9.0, 6.0), strict=True))
+POSITION_CYCLES = dict(zip(POSITION_ROWS, (12.5, 7.5, 5.5), strict=True))
 CHANNEL_CYCLES = {1: 5.0, 2: 8.0, 3: 13.0, 4: 12.6}
 WRITE_VECTOR, WRITE_RUN, WRITE_ELEMENT = 3.0, 15.0, 2.5
 COPY, SCATTER = 0.3, 2.0
+GATHER, DIRECT = (
+    2.5,
+    1.15,
+)  # cycles per vector into a panel; times longer that reading the image in place takes
 
 Reads = tuple[tuple[int, int], ...]
 
@@ -47,6 +52,7 @@ class Choice:
     aligned_outer: bool
     aligned_last: bool
     run_on: bool
+    gathered: bool
 
 
 @dataclass(frozen=True)
@@ -126,15 +132,20 @@ def cuts(problem: Problem) -> Iterator[Cut]:
         seen.add(phased)
         if min(axis.count for axis in phased) == 0:
             return
-        for channels, run_on in ((False, True), (False, False), (True, False)):
-            yield _cut(problem, Choice(channels, outer, last, run_on), phased, parts)
+        for channels, run_on, gathered in (
+            (False, True, False),
+            (False, False, False),
+            (False, False, True),
+            (True, False, False),
+        ):
+            yield _cut(problem, Choice(channels, outer, last, run_on, gathered), phased, parts)
 
 
 def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: int) -> Cut:
     lanes = lanes_of(problem.dtype)
     last = axes[-1]
     reads = {p.residue: p.reads for p in last.phases}
-    dense = not choice.channels_in_lanes and last.stride * parts in INTERLEAVED
+    dense = not choice.channels_in_lanes and last.stride * parts in STREAMS
     residues = range(last.stride) if dense else sorted(reads)
     streams = tuple((residue, part) for residue in residues for part in range(parts))
     chunks = []
@@ -154,13 +165,13 @@ def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: 
                 range(1, min(lines, 4 * lanes if choice.channels_in_lanes else MOST_LINES) + 1),
                 key=lambda n: (
                     sum(_row_cycles(choice, lanes, whole, size) for _, size in _with(whole, n).blocks()),
-                    n,
+                    -n,
                 ),
             )
             groups.append(_with(whole, best))
     counts = [axis.count for axis in axes]
     pitches = [axis.pitch for axis in axes]
-    if choice.channels_in_lanes:
+    if choice.channels_in_lanes or choice.gathered:
         columns = prod(counts)
     elif choice.run_on:
         reach = sum((count - 1) * prod(pitches[a + 1 :]) for a, count in enumerate(counts)) + 1
@@ -172,7 +183,17 @@ def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: 
     )
     if choice.channels_in_lanes:
         product_cycles *= ceil(problem.batch * columns / CHANNEL_ROWS)
+    elif choice.gathered:
+        product_cycles *= problem.batch * columns / (POSITION_VECTORS * lanes)
+        vectors = problem.batch * prod(counts[:-1]) * (counts[-1] // lanes + 1)
+        reads = {
+            (group.outer, segment.reads): group.taps(segment)
+            for group in groups
+            for segment in group.segments
+        }
+        product_cycles += GATHER * vectors * depth * sum(reads.values())
     else:
+        product_cycles *= DIRECT
         product_cycles *= problem.batch * columns / POSITION_VECTORS
     written = problem.batch * prod(counts) * sum(group.lines * group.streams for group in groups)
     if dense:

@@ -15,7 +15,7 @@ from tconv.algorithms.scheme import Scheme, scheme
 from tconv.geometry import Problem
 from tconv.kernels import halo, pack, polyphase
 from tconv.kernels.launch import launch
-from tconv.memory import aligned_empty, ascending, flat
+from tconv.memory import aligned_empty, ascending, flat, workspace
 from tconv.taps import multiplications
 
 CLOCK = 2.8e9  # cycles per second that the model assumes; only ratios matter to a choice
@@ -112,7 +112,7 @@ def _padded(best: Scheme, x: np.ndarray, threads: int) -> np.ndarray:
     batch, group, channel, *by_axis = (step * best.cut.parts for step in steps)
     axes = best.halo_axes.copy()
     axes[halo.X_STEP] = by_axis
-    buffer = aligned_empty(best.halo_size, np.dtype(best.dtype))
+    buffer = workspace(best.halo_size, np.dtype(best.dtype))
     where = best.halo._replace(x_batch=batch, x_group=group, x_channel=channel)
     launch(halo.copy, threads, best.exact, where, axes, best.halo_parts, memory.view(best.dtype), buffer)
     return buffer
@@ -133,27 +133,30 @@ def _multiply(
         y_channel=channel,
         interleaved=int(best.cut.dense and by_axis[-1] == best.cut.parts),
     )
-    workers = min(threads, shape.groups * shape.column_chunks * shape.row_chunks)
-    sums = aligned_empty(workers * best.sums_size, np.dtype(best.dtype)).reshape(workers, -1)
-    starts = np.empty((workers, best.tiles_per_chunk * shape.tile_starts + axes.shape[1]), np.int64)
-    runs = np.empty((workers, best.tiles_per_chunk * shape.tile_runs, axes.shape[1] + 5), np.int64)
+    dtype = np.dtype(best.dtype)
+    workers = min(threads, shape.groups * shape.tiles * shape.row_chunks)
+    columns = shape.tile_columns
     launch(
         polyphase.forward,
         threads,
         best.exact,
         shape,
         axes,
-        best.blocks,
+        best.sections,
         best.chunks,
+        best.blocks,
         best.segments,
         lines,
         best.streams,
         best.offsets,
+        best.ladder,
         padded,
         packed,
         bias,
         memory.view(best.dtype),
-        sums,
-        starts,
-        runs,
+        aligned_empty(workers * best.sums_size, dtype).reshape(workers, -1),
+        np.empty((workers, shape.tile_starts + axes.shape[1]), np.int64),
+        np.empty((workers, columns, axes.shape[1] + polyphase.OUTER), np.int64),
+        np.empty((workers, columns, 2), np.int64),
+        aligned_empty(workers * best.panel_size, dtype).reshape(workers, -1),
     )

@@ -9,16 +9,15 @@ from math import ceil, prod
 
 import numpy as np
 
-from tconv.algorithms.cut import Cut, RowGroup, Segment, cuts, panels
+from tconv.algorithms.cut import Cut, Reads, RowGroup, Segment, cuts
 from tconv.geometry import Problem
 from tconv.kernels.halo import Halo
-from tconv.kernels.polyphase import Shape
+from tconv.kernels.polyphase import PANEL_DEPTH, Shape, padded_rows
 from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
 
-CACHE = 512 * 1024  # bytes of a core's second-level cache for the inputs of one chunk of tiles: under half of it
-MOST_TILES = 64  # to a chunk
 UNITS_PER_THREAD = 4
 CHANNEL_COLUMNS = 48  # positions to one tile with channels in the lanes
+SECTION_ROWS = 256  # whose sums over one tile, 48 KiB, stay in the second-level cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,18 +31,20 @@ class Scheme:
     halo_size: int
     packed_size: int
     sums_size: int  # of one worker
-    tiles_per_chunk: int
+    panel_size: int
     shape: Shape
     halo: Halo
     halo_axes: np.ndarray
     halo_parts: np.ndarray
     axes: np.ndarray
-    blocks: np.ndarray
+    sections: np.ndarray
     chunks: np.ndarray
+    blocks: np.ndarray
     segments: np.ndarray
     lines: np.ndarray
     streams: np.ndarray
     offsets: np.ndarray
+    ladder: np.ndarray
     taps: np.ndarray
 
 
@@ -57,30 +58,23 @@ def scheme(problem: Problem, threads: int) -> Scheme | None:
 def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
     """The tables of ``cut``."""
     axes = cut.axes
-    channels = problem.channels_in * cut.parts
     halo, halo_size = _halo(problem, cut)
     part_combinations = list(product(*(axis.parts for axis in axes)))
-    rows = _Rows(problem, cut, halo, part_combinations)
-
     if cut.choice.channels_in_lanes:
-        tile_columns = tile_starts = tile_runs = CHANNEL_COLUMNS
+        tile_columns = tile_starts = CHANNEL_COLUMNS
         tiles = ceil(problem.batch * cut.columns / CHANNEL_COLUMNS)
-        widest = max(group.streams * group.block_lines for group in cut.groups)
-        sums_size = (CHANNEL_COLUMNS + 1) * (widest // cut.lanes + 2) * cut.lanes
     else:
-        tile_columns = tile_runs = POSITION_VECTORS * cut.lanes
-        tile_starts = POSITION_VECTORS
-        tiles = ceil(problem.batch * cut.columns / POSITION_VECTORS)
-        tallest = max(group.streams * group.block_lines for group in cut.groups)
-        sums_size = (tallest + POSITION_ROWS[0] + 1) * tile_columns
-    itemsize = 8 if problem.dtype == "object" else np.empty(0, problem.dtype).real.itemsize
-    tiles_that_fit = max(1, min(MOST_TILES, CACHE // (2 * channels * tile_columns * itemsize)))
-    column_chunks, row_chunks = _chunks(
-        tiles, tiles_that_fit, problem.groups, len(rows.blocks), threads
-    )
+        tile_columns, tile_starts = POSITION_VECTORS * cut.lanes, POSITION_VECTORS
+        tiles = ceil(
+            problem.batch * cut.columns / (tile_columns if cut.choice.gathered else POSITION_VECTORS)
+        )
+    wanted = 1 if threads == 1 else ceil(UNITS_PER_THREAD * threads / (problem.groups * tiles))
+    rows = _Rows(problem, cut, halo, part_combinations, tile_columns, wanted)
+    row_chunks = min(wanted, len(rows.sections))
 
     shape = Shape(
         channels_in_lanes=int(cut.choice.channels_in_lanes),
+        gathered=int(cut.choice.gathered),
         lanes=cut.lanes,
         batch=problem.batch,
         groups=problem.groups,
@@ -89,7 +83,6 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         columns=cut.columns,
         line_columns=0 if cut.choice.run_on else ceil(axes[-1].count / cut.lanes),
         tiles=tiles,
-        column_chunks=column_chunks,
         row_chunks=row_chunks,
         lead=halo.lead * halo.unit,
         image=halo.image,
@@ -102,7 +95,6 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         y_channel=0,
         tile_columns=tile_columns,
         tile_starts=tile_starts,
-        tile_runs=tile_runs,
     )
     zeros = [0] * len(axes)
     return Scheme(
@@ -115,8 +107,8 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         ),
         halo_size=halo_size,
         packed_size=rows.weights * problem.groups,
-        sums_size=sums_size,
-        tiles_per_chunk=ceil(tiles / column_chunks),
+        sums_size=ceil(rows.sums_size / 64) * 64,
+        panel_size=ceil((PANEL_DEPTH * tile_columns if cut.choice.gathered else 0) / 64 + 1) * 64,
         shape=shape,
         halo=halo,
         halo_axes=np.array(
@@ -133,12 +125,14 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
                 zeros,
             ]
         ),
-        blocks=np.array(rows.blocks, np.int64),
+        sections=np.array(rows.sections, np.int64),
         chunks=_even(rows.work, row_chunks),
+        blocks=np.array(rows.blocks, np.int64),
         segments=np.array(rows.segments, np.int64),
         lines=np.array(rows.lines, np.int64),
         streams=np.array(cut.streams, np.int64),
         offsets=np.array(rows.offsets, np.int64),
+        ladder=np.arange(PANEL_DEPTH) * tile_columns,
         taps=np.array(rows.taps, np.int64).reshape(-1, len(axes)),
     )
 
@@ -157,9 +151,15 @@ def _halo(problem: Problem, cut: Cut) -> tuple[Halo, int]:
         # An odd number of cache lines, or all channels would compete for a few sets of the first-level cache.
         plane = cut.lanes * (ceil(plane / cut.lanes) | 1)
         lead = cut.lanes * ceil(lead / cut.lanes)
-        strides = {"image": plane * channels * problem.groups, "group": plane * channels, "channel": plane, "unit": 1}
+        strides = {
+            "image": plane * channels * problem.groups,
+            "group": plane * channels,
+            "channel": plane,
+            "unit": 1,
+        }
         slack = (POSITION_VECTORS + 1) * cut.lanes
     halo = Halo(
+        lanes=cut.lanes,
         batch=problem.batch,
         groups=problem.groups,
         channels=problem.channels_in,
@@ -176,29 +176,50 @@ def _halo(problem: Problem, cut: Cut) -> tuple[Halo, int]:
 
 
 class _Rows:
-    """The tables of the rows: blocks, their segments, what these read, and which taps they hold."""
+    """The tables of the rows: sections, their blocks and segments, what these read, and which taps they hold."""
 
-    def __init__(self, problem: Problem, cut: Cut, halo: Halo, parts: list[tuple[int, ...]]) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        cut: Cut,
+        halo: Halo,
+        parts: list[tuple[int, ...]],
+        tile_columns: int,
+        chunks: int,
+    ) -> None:
+        self.sections: list[tuple[int, ...]] = []
+        self.work: list[int] = []  # of each section
         self.blocks: list[tuple[int, ...]] = []
-        self.work: list[float] = []  # of each block
         self.segments: list[tuple[int, ...]] = []
         self.lines: list[tuple[int, ...]] = []
         self.offsets: list[int] = []
         self.taps: list[tuple[int, ...]] = []
         self.weights = 0  # of one group of channels
+        self.sums_size = 0
         self._cut = cut
         self._halo = halo
         self._part_number = {part: number for number, part in enumerate(parts)}
-        self._known: dict[tuple[tuple[tuple[int, int], ...], ...], int] = {}
+        self._known: dict[tuple[int, Reads], int] = {}
+        self._panels: dict[tuple[tuple[Reads, ...], tuple[Reads, ...]], tuple[int, int]] = {}
         channels = problem.channels_in * cut.parts
+        in_lanes = cut.choice.channels_in_lanes
+        most = min(SECTION_ROWS, ceil(sum(group.lines * group.streams for group in cut.groups) / chunks))
         for group in cut.groups:
             first_phase = len(self.lines)
             first_segment = len(self.segments)
             for combination in product(*group.outer):
                 self.lines.append((*(phase.residue for phase in combination), 0))
+            panel = self._panel(group, channels)
             for segment in group.segments:
-                self._add_segment(group, segment, first_phase, channels)
+                self._add_segment(group, segment, panel[0], first_phase, channels)
+            section_rows = most
             for first, lines in group.blocks():
+                rows = group.streams * lines
+                if section_rows + rows > most:
+                    self.sections.append((len(self.blocks), 0, *panel))
+                    self.work.append(0)
+                    section_rows = 0
+                to = section_rows * tile_columns
                 self.blocks.append(
                     (
                         first_segment,
@@ -208,46 +229,63 @@ class _Rows:
                         first_phase * problem.channels_out + first,
                         lines,
                         self.weights,
+                        to,
                     )
                 )
-                work = sum(
-                    sum(panels(cut.choice.channels_in_lanes, cut.lanes, segment.count * lines))
-                    * channels
-                    * group.taps(segment)
-                    for segment in group.segments
-                )
-                self.weights += work
-                self.work.append(work)
+                block, count, *_ = self.sections[-1]
+                self.sections[-1] = (block, count + 1, *panel)
+                section_rows += rows
+                for segment in group.segments:
+                    padded = padded_rows(int(in_lanes), cut.lanes, segment.count * lines)
+                    self.weights += padded * group.taps(segment) * channels
+                    self.work[-1] += padded * group.taps(segment)
+                if in_lanes:
+                    self.sums_size = max(self.sums_size, (tile_columns + 1) * (rows + 3 * cut.lanes))
+                else:
+                    self.sums_size = max(self.sums_size, to + (rows + POSITION_ROWS[0]) * tile_columns)
 
-    def _add_segment(self, group: RowGroup, segment: Segment, first_phase: int, channels: int) -> None:
-        reads = (*(phases[0].reads for phases in group.outer), segment.reads)
-        if reads not in self._known:
-            self._known[reads] = len(self.offsets)
-            self._add_offsets(reads, channels)
+    def _panel(self, group: RowGroup, channels: int) -> tuple[int, int]:
+        """Where the offsets of all that ``group`` reads begin, and how many there are."""
+        outer = tuple(phases[0].reads for phases in group.outer)
+        last = tuple(dict.fromkeys(segment.reads for segment in group.segments if segment.reads))
+        if (outer, last) not in self._panels:
+            first = len(self.offsets)
+            for reads in last:
+                self._known[first, reads] = len(self.offsets)
+                self._add_offsets((*outer, reads), channels)
+            self._panels[outer, last] = first, len(self.offsets) - first
+        return self._panels[outer, last]
+
+    def _add_segment(
+        self, group: RowGroup, segment: Segment, panel: int, first_phase: int, channels: int
+    ) -> None:
+        first = group.first_stream + segment.first
         self.segments.append(
             (
-                group.first_stream + segment.first,
+                first,
                 segment.count,
                 group.taps(segment) * channels,
-                self._known[reads],
+                self._known.get((panel, segment.reads), panel),
                 len(self.taps),
                 first_phase,
             )
         )
         last = {phase.residue: phase for phase in self._cut.axes[-1].phases}
-        first = group.first_stream + segment.first
         for combination in product(*group.outer):
             for residue, _ in self._cut.streams[first : first + segment.count]:
                 if segment.reads:
                     phases = (*combination, last[residue])
                     self.taps.extend(product(*([tap.index for tap in phase.taps] for phase in phases)))
 
-    def _add_offsets(self, reads: tuple[tuple[tuple[int, int], ...], ...], channels: int) -> None:
+    def _add_offsets(self, reads: tuple[Reads, ...], channels: int) -> None:
         """What to add to the place of a position, for each step of the depth."""
         halo, axes, steps = self._halo, self._cut.axes, self._cut.steps
         places = [
             self._part_number[tuple(part for _, part in taps)] * halo.subplane
-            + sum((axis.first + offset) * step for axis, (offset, _), step in zip(axes, taps, steps, strict=True))
+            + sum(
+                (axis.first + offset) * step
+                for axis, (offset, _), step in zip(axes, taps, steps, strict=True)
+            )
             for taps in product(*reads)
         ]
         if self._cut.choice.channels_in_lanes:
@@ -256,21 +294,7 @@ class _Rows:
             self.offsets.extend(c * halo.channel + place for c in range(channels) for place in places)
 
 
-def _chunks(tiles: int, tiles_that_fit: int, groups: int, blocks: int, threads: int) -> tuple[int, int]:
-    """Into how many chunks to cut columns and rows: inputs fit the cache, and there are units for all threads."""
-    columns = ceil(tiles / tiles_that_fit)
-    if threads == 1:
-        return columns, 1
-    units = UNITS_PER_THREAD * threads
-    if groups * columns < units:
-        rows = min(blocks, ceil(units / (groups * columns)))
-        if groups * columns * rows < units:
-            columns = min(tiles, ceil(units / (groups * rows)))
-        return columns, rows
-    return (min(tiles, threads * ceil(columns / threads)) if groups == 1 else columns), 1
-
-
-def _even(work: list[float], chunks: int) -> np.ndarray:
-    """Where to cut the blocks so that chunks hold like amounts of work."""
+def _even(work: list[int], chunks: int) -> np.ndarray:
+    """Where to cut the sections so that chunks hold like amounts of work."""
     done = np.concatenate(([0], np.cumsum(work)))
     return np.searchsorted(done, np.linspace(0, done[-1], chunks + 1) * (1 - 1e-12)).astype(np.int64)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 from numba import prange
 from numba.extending import register_jitable
 
+from tconv.kernels.interleave import copy_vector
 from tconv.kernels.launch import compiled
 
 
 class Halo(NamedTuple):
     """Where things lie: ``x`` in its memory and in the buffer, all counted in elements."""
 
+    lanes: int
     batch: int
     groups: int
     channels: int
@@ -40,7 +43,7 @@ def _zero(halo, at, step, count):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def _copy_plane(at, unit, subplane, axes, parts, x, from_, halo):  # type: ignore[no-untyped-def]
+def _copy_plane(lanes, at, unit, subplane, axes, parts, x, from_, halo):  # type: ignore[no-untyped-def]
     """One channel of one image: every combination of input parts, line by line; returns the end."""
     last = axes.shape[1] - 1
     pitch = axes[PITCH, last]
@@ -58,8 +61,10 @@ def _copy_plane(at, unit, subplane, axes, parts, x, from_, halo):  # type: ignor
             if holds:
                 count = (axes[SIZE, last] - parts[p, last] + axes[SPLIT, last] - 1) // axes[SPLIT, last]
                 step = axes[SPLIT, last] * axes[X_STEP, last]
-                if unit == 1 and step == 1:
-                    halo[at : at + count] = x[source : source + count]
+                if unit == 1 and step == 1 and count >= lanes:
+                    for i in range(0, count - lanes, lanes):
+                        copy_vector(lanes, x, source + i, halo, at + i)
+                    copy_vector(lanes, x, source + count - lanes, halo, at + count - lanes)
                 else:
                     for i in range(count):
                         halo[at + i * unit] = x[source + i * step]
@@ -68,24 +73,30 @@ def _copy_plane(at, unit, subplane, axes, parts, x, from_, halo):  # type: ignor
     return at
 
 
+@register_jitable
+def _copy_item(item, where, axes, parts, x, halo):  # type: ignore[no-untyped-def]
+    """One channel of one image, zeros to the end of its plane."""
+    channels = where.channels * where.parts
+    channel = item % channels
+    group = item // channels % where.groups
+    batch = item // channels // where.groups
+    from_ = (
+        batch * where.x_batch
+        + group * where.x_group
+        + channel // where.parts * where.x_channel
+        + channel % where.parts
+    )
+    at = where.lead * where.unit + batch * where.image + group * where.group + channel * where.channel
+    used = parts.shape[0] * where.subplane
+    _copy_plane(where.lanes, at, where.unit, where.subplane, axes, parts, x, from_, halo)
+    _zero(halo, at + used * where.unit, where.unit, where.plane - used)
+
+
 @compiled
 def copy(where, axes, parts, x, halo):  # type: ignore[no-untyped-def]
     """Fill ``halo`` from the flat memory ``x``; ``parts`` lists the combinations of input parts."""
-    channels = where.channels * where.parts
     end = where.lead * where.unit + where.batch * where.image
     _zero(halo, 0, 1, where.lead * where.unit)
     _zero(halo, end, 1, halo.shape[0] - end)
-    for item in prange(where.batch * where.groups * channels):
-        channel = item % channels
-        group = item // channels % where.groups
-        batch = item // channels // where.groups
-        from_ = (
-            batch * where.x_batch
-            + group * where.x_group
-            + channel // where.parts * where.x_channel
-            + channel % where.parts
-        )
-        at = where.lead * where.unit + batch * where.image + group * where.group + channel * where.channel
-        used = parts.shape[0] * where.subplane
-        _copy_plane(at, where.unit, where.subplane, axes, parts, x, from_, halo)
-        _zero(halo, at + used * where.unit, where.unit, where.plane - used)
+    for item in prange(where.batch * where.groups * where.channels * where.parts):
+        _copy_item(np.int64(item), where, axes, parts, x, halo)

@@ -7,8 +7,6 @@ As in ``tile``, plain Python defines it and LLVM vector operations do it in comp
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -20,50 +18,98 @@ BIT = ir.IntType(1)
 I32 = ir.IntType(32)
 
 
-def interleaver(streams: int) -> Callable[..., None]:
-    """Write outputs ``low <= e < high`` of one vector of each of ``streams`` streams to ``y[to + e]``."""
+STREAMS = (1, 2, 3, 4, 6, 8)  # that are woven by shuffles
 
-    def interleave(lanes, sums, at, pitch, even, odd, low, high, y, to):  # type: ignore[no-untyped-def]
-        for e in range(low, high):
-            u = e % streams
-            y[to + e] = (odd if u % 2 else even) + sums[at + u * pitch + e // streams]
 
-    @intrinsic
-    def emitted(typing, sums, at, pitch, even, odd, low, high, y, to):  # type: ignore[no-untyped-def]
-        def codegen(context, builder, signature, values):  # type: ignore[no-untyped-def]
-            at, pitch, even, odd, low, high, to = (values[i] for i in (1, 2, 3, 4, 5, 6, 8))
-            vector = vector_type(sums)
-            source = data_of(context, builder, sums, values[0])
-            target = builder.gep(data_of(context, builder, y, values[7]), [to])
-            biases = [splat(builder, bias, vector) for bias in (even, odd)]
-            add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
-            parts = [
-                add(load_vector(builder, source, builder.add(at, builder.mul(pitch, INT(u))), vector), biases[u % 2])
-                for u in range(streams)
-            ]
-            line = _shuffled(builder, parts)
-            whole = builder.and_(
-                builder.icmp_signed("==", low, INT(0)),
-                builder.icmp_signed("==", high, INT(line.type.count)),
-            )
-            with builder.if_else(whole, likely=True) as (everything, edges):
-                with everything:
-                    store_vector(builder, line, target, INT(0))
-                with edges:
-                    _store_between(builder, line, low, high, target)
-            return context.get_dummy_value()
+def interleave(streams, lanes, sums, at, pitch, even, odd, low, high, y, to):  # type: ignore[no-untyped-def]
+    """Write outputs ``low <= e < high`` of a run of ``streams`` streams to ``y[to + e]``."""
+    for e in range(low, high):
+        u = e % streams
+        y[to + e] = (odd if u % 2 else even) + sums[at + u * pitch + e // streams]
 
-        n = types.int64
-        return types.void(sums, n, n, sums.dtype, sums.dtype, n, n, y, n), codegen
 
-    @overload(interleave)
-    def choose(lanes, sums, at, pitch, even, odd, low, high, y, to):  # type: ignore[no-untyped-def]
-        def call(lanes, sums, at, pitch, even, odd, low, high, y, to):  # type: ignore[no-untyped-def]
-            emitted(sums, at, pitch, even, odd, low, high, y, to)
+@intrinsic
+def _interleaved(typing, streams, sums, at, pitch, even, odd, low, high, y, to):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, values):  # type: ignore[no-untyped-def]
+        wanted, _, at, pitch, even, odd, low, high, _, to = values
+        vector = vector_type(sums)
+        source = builder.gep(data_of(context, builder, sums, values[1]), [at])
+        target = builder.gep(data_of(context, builder, y, values[8]), [to])
+        biases = [splat(builder, bias, vector) for bias in (even, odd)]
+        for streams in STREAMS:
+            with builder.if_then(builder.icmp_signed("==", wanted, INT(streams))):
+                _weave(builder, streams, source, pitch, biases, low, high, target)
+        return context.get_dummy_value()
 
-        return call
+    n = types.int64
+    return types.void(n, sums, n, n, sums.dtype, sums.dtype, n, n, y, n), codegen
 
-    return interleave
+
+@overload(interleave)
+def _interleave(streams, lanes, sums, at, pitch, even, odd, low, high, y, to):  # type: ignore[no-untyped-def]
+    def call(streams, lanes, sums, at, pitch, even, odd, low, high, y, to):  # type: ignore[no-untyped-def]
+        _interleaved(streams, sums, at, pitch, even, odd, low, high, y, to)
+
+    return call
+
+
+def _weave(
+    builder: ir.IRBuilder,
+    streams: int,
+    source: ir.Value,
+    pitch: ir.Value,
+    biases: list[ir.Value],
+    low: ir.Value,
+    high: ir.Value,
+    target: ir.Value,
+) -> None:
+    """One vector of each stream at a time; at the ends of the run only part of what they give is stored."""
+    vector = biases[0].type
+    add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
+    width = INT(streams * vector.count)
+    count = builder.sdiv(builder.add(high, builder.sub(width, INT(1))), width)
+    with cgutils.for_range(builder, count, intp=INT) as loop:
+        lane = builder.mul(loop.index, INT(vector.count))
+        parts = [
+            add(load_vector(builder, source, builder.add(lane, builder.mul(pitch, INT(u))), vector), biases[u % 2])
+            for u in range(streams)
+        ]
+        line = _shuffled(builder, parts)
+        done = builder.mul(loop.index, width)
+        first, last = builder.sub(low, done), builder.sub(high, done)
+        here = builder.gep(target, [done])
+        whole = builder.and_(builder.icmp_signed("<=", first, INT(0)), builder.icmp_signed(">=", last, width))
+        with builder.if_else(whole, likely=True) as (everything, edges):
+            with everything:
+                store_vector(builder, line, here, INT(0))
+            with edges:
+                _store_between(builder, line, first, last, here)
+
+
+def copy_vector(lanes, source, from_, target, to):  # type: ignore[no-untyped-def]
+    """Copy the elements of one vector register."""
+    for lane in range(lanes):
+        target[to + lane] = source[from_ + lane]
+
+
+@intrinsic
+def _copied(typing, source, from_, target, to):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, values):  # type: ignore[no-untyped-def]
+        taken = load_vector(
+            builder, data_of(context, builder, source, values[0]), values[1], vector_type(source)
+        )
+        store_vector(builder, taken, data_of(context, builder, target, values[2]), values[3])
+        return context.get_dummy_value()
+
+    return types.void(source, types.int64, target, types.int64), codegen
+
+
+@overload(copy_vector)
+def _copy_vector(lanes, source, from_, target, to):  # type: ignore[no-untyped-def]
+    def call(lanes, source, from_, target, to):  # type: ignore[no-untyped-def]
+        _copied(source, from_, target, to)
+
+    return call
 
 
 def _indices(numbers: list[int]) -> ir.Constant:
@@ -86,7 +132,9 @@ def _shuffled(builder: ir.IRBuilder, parts: list[ir.Value]) -> ir.Value:
     return builder.shuffle_vector(long, ir.Constant(long.type, ir.Undefined), _indices(order))
 
 
-def _store_between(builder: ir.IRBuilder, line: ir.Value, low: ir.Value, high: ir.Value, target: ir.Value) -> None:
+def _store_between(
+    builder: ir.IRBuilder, line: ir.Value, low: ir.Value, high: ir.Value, target: ir.Value
+) -> None:
     """Store only the lanes ``low <= lane < high``."""
     numbers = ir.VectorType(I32, line.type.count)
     lane = ir.Constant(numbers, list(range(line.type.count)))

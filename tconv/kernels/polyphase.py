@@ -1,13 +1,14 @@
 """The engine's loops: blocks of rows times tiles of columns, summed in registers, written once.
 
 A column is a position of the phase grid, a row is one output channel of one phase. The work is cut into units
-(a group of channels, a chunk of column tiles, a chunk of row blocks); within a unit the loops are
+(a group of channels, a tile of columns, a chunk of rows); within a unit the loops are
 
-    for each block of rows:             its packed weights stay in the second-level cache
-        for each tile of columns:
-            for each segment:           rows that read the same inputs
+    for each section:                   rows that read the same inputs
+        for each chunk of the depth:
+            gather what the tile reads  -> a panel that stays in the first-level cache (or read the image itself)
+            for each block of rows:     its weights stream by once
                 register tiles          -> sums
-            write the sums              -> y: bias added, phases interleaved, cropped
+        write the sums                  -> y: bias added, phases interleaved, cropped
 
 Every sum runs over the depth in one fixed order, so the bits do not depend on how units go to threads.
 """
@@ -16,10 +17,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 from numba import prange
 from numba.extending import register_jitable
 
-from tconv.kernels.interleave import interleaver
+from tconv.kernels.interleave import copy_vector, interleave
 from tconv.kernels.launch import compiled
 from tconv.kernels.tile import (
     CHANNEL_ROWS,
@@ -29,24 +31,18 @@ from tconv.kernels.tile import (
     positions_tile,
 )
 
-tall, middle, flat = (positions_tile(rows, 2) for rows in POSITION_ROWS)
-tall_half, middle_half, flat_half = (positions_tile(rows, 1) for rows in POSITION_ROWS)
-wide, medium, narrow = (channels_tile(CHANNEL_ROWS, vectors) for vectors in CHANNEL_VECTORS)
 TALL, MIDDLE, FLAT = POSITION_ROWS
 WIDE, MEDIUM, NARROW = CHANNEL_VECTORS
 
-interleave_1, interleave_2, interleave_3, interleave_4, interleave_6, interleave_8 = (
-    interleaver(streams) for streams in (1, 2, 3, 4, 6, 8)
-)
-INTERLEAVED = (1, 2, 3, 4, 6, 8)
-
-DEPTH_CHUNK = 1024  # of the channels tile: 4 vectors of 64 bytes times this stay in the second-level cache
+PANEL_DEPTH = 160  # rows of a panel, 3 vectors each: 30 KiB of a first-level cache of 32 or 48
+WEIGHTS_DEPTH = 1024  # of the channels tile: 4 vectors of 64 bytes times this stay in the second-level cache
 
 
 class Shape(NamedTuple):
     """The numbers of one problem that are the same in every unit."""
 
     channels_in_lanes: int
+    gathered: int  # 1 if tiles read panels into which single positions were gathered, not the image
     lanes: int
     batch: int
     groups: int
@@ -55,7 +51,6 @@ class Shape(NamedTuple):
     columns: int  # of one image, as counted by the tiles
     line_columns: int  # vectors to one line of the last axis; 0: vectors run on over line ends
     tiles: int
-    column_chunks: int
     row_chunks: int
     lead: int  # where the first image begins in the halo buffer, and the strides from there
     image: int
@@ -68,15 +63,15 @@ class Shape(NamedTuple):
     y_channel: int
     tile_columns: int
     tile_starts: int
-    tile_runs: int
 
 
 # Rows of the table of axes.
 COUNT, STEP, STRIDE, BASE, LIMIT, Y_STEP = range(6)
-# Fields of a block of rows; of a segment; of a run of columns.
-SEGMENT, SEGMENTS, STREAM, STREAMS, LINE, LINES, WEIGHTS = range(7)
+# Fields of a block of rows; of a section; of a segment; of a run of columns.
+SEGMENT, SEGMENTS, STREAM, STREAMS, LINE, LINES, WEIGHTS, SUMS = range(8)
+BLOCK, BLOCKS, READS, READ_COUNT = range(4)
 FIRST_STREAM, STREAM_COUNT, DEPTH, OFFSETS, TAPS, FIRST_PHASE = range(6)  # the last two: for packing
-COLUMN, LENGTH, LAST, TO, INSIDE, OUTER = range(6)
+COLUMN, LENGTH, LAST, TO, INSIDE, SOURCE, OUTER = range(7)
 
 
 @register_jitable
@@ -89,7 +84,16 @@ def panel_height(channels_in_lanes, lanes, rows):  # type: ignore[no-untyped-def
 
 
 @register_jitable
-def _add_run(axes, position, image_to, column, length, runs, run):  # type: ignore[no-untyped-def]
+def padded_rows(channels_in_lanes, lanes, rows):  # type: ignore[no-untyped-def]
+    """What ``rows`` rows of packed weights take, in whole panels."""
+    total = 0
+    while total < rows:
+        total += panel_height(channels_in_lanes, lanes, rows - total)
+    return total
+
+
+@register_jitable
+def _add_run(axes, position, image_to, source, column, length, runs, run):  # type: ignore[no-untyped-def]
     """Note that ``length`` columns from ``column`` on are neighbours on the last axis, from ``position`` on."""
     last = axes.shape[1] - 1
     to = image_to
@@ -106,10 +110,11 @@ def _add_run(axes, position, image_to, column, length, runs, run):  # type: igno
     runs[run, LAST] = t
     runs[run, TO] = to + t * axes[Y_STEP, last]
     runs[run, INSIDE] = inside
+    runs[run, SOURCE] = source
 
 
 @register_jitable
-def _vector_columns(shape, axes, group, tile, position, starts, start, runs, run):  # type: ignore[no-untyped-def]
+def _vector_columns(shape, axes, group, tile, position, starts, runs):  # type: ignore[no-untyped-def]
     """Columns of a tile with positions in the lanes: a few vectors, each of neighbours in the halo buffer."""
     last = axes.shape[1] - 1
     vectors = shape.tile_starts
@@ -126,7 +131,7 @@ def _vector_columns(shape, axes, group, tile, position, starts, start, runs, run
                 line //= axes[COUNT, a]
         else:
             at = rest * shape.lanes
-        starts[start + j] = shape.lead + image * shape.image + group * shape.group + at
+        starts[j] = shape.lead + image * shape.image + group * shape.group + at
         if vector < tile * vectors + j:
             continue
         image_to = image * shape.y_batch + group * shape.y_group
@@ -146,7 +151,7 @@ def _vector_columns(shape, axes, group, tile, position, starts, start, runs, run
                 continue
             length = min(shape.lanes - lane, axes[COUNT, last] - position[last])
             if valid:
-                _add_run(axes, position, image_to, j * shape.lanes + lane, length, runs, run + n_runs)
+                _add_run(axes, position, image_to, 0, j * shape.lanes + lane, length, runs, n_runs)
                 n_runs += 1
             lane += length
             if shape.line_columns:
@@ -155,7 +160,7 @@ def _vector_columns(shape, axes, group, tile, position, starts, start, runs, run
 
 
 @register_jitable
-def _single_columns(shape, axes, group, tile, position, starts, start, runs, run):  # type: ignore[no-untyped-def]
+def _single_columns(shape, axes, group, tile, position, starts, runs):  # type: ignore[no-untyped-def]
     """Columns of a tile with channels in the lanes: positions one by one, without gaps."""
     last = axes.shape[1] - 1
     column = tile * shape.tile_columns
@@ -171,51 +176,71 @@ def _single_columns(shape, axes, group, tile, position, starts, start, runs, run
             line //= axes[COUNT, a]
             at += position[a] * axes[STEP, a]
         length = min(end - column, axes[COUNT, last] - position[last])
-        first = shape.lead + image * shape.image + group * shape.group + at * shape.unit
-        for i in range(length):
-            starts[start + done + i] = first + i * shape.unit
-        _add_run(
-            axes, position, image * shape.y_batch + group * shape.y_group, done, length, runs, run + n_runs
-        )
+        source = shape.lead + image * shape.image + group * shape.group + at * shape.unit
+        if not shape.gathered:
+            for i in range(length):
+                starts[done + i] = source + i * shape.unit
+        image_to = image * shape.y_batch + group * shape.y_group
+        _add_run(axes, position, image_to, source, done, length, runs, n_runs)
         n_runs += 1
         done += length
         column += length
-    for i in range(done, shape.tile_starts):
-        starts[start + i] = starts[start]
+    if not shape.gathered:
+        for i in range(done, shape.tile_starts):
+            starts[i] = starts[0]
     return n_runs
 
 
 @register_jitable
-def _positions_product(shape, half, depth, rows, halo, starts, start, offsets, offset, w, at, sums, to):  # type: ignore[no-untyped-def]
-    """Sums of ``rows`` rows over one tile of columns, positions in the lanes; returns where the weights end."""
+def _list_copies(lanes, runs, n_runs, copies):  # type: ignore[no-untyped-def]
+    """Vector by vector, what to copy from where to which column; returns how many."""
+    n = 0
+    for r in range(n_runs):
+        for i in range(0, runs[r, LENGTH], lanes):
+            copies[n, 0] = runs[r, SOURCE] + i
+            copies[n, 1] = runs[r, COLUMN] + i
+            n += 1
+    return n
+
+
+@register_jitable
+def _gather(lanes, halo, copies, n_copies, offsets, offset, depth, panel, width):  # type: ignore[no-untyped-def]
+    """Copy what a tile reads into rows of ``width`` neighbours, one row for each step of the depth.
+
+    Whole vectors are copied: what is too much at the end of a run is overwritten by the next run, or next row.
+    """
+    for k in range(depth):
+        shift = offsets[offset + k]
+        row = k * width
+        for n in range(n_copies):
+            copy_vector(lanes, halo, copies[n, 0] + shift, panel, row + copies[n, 1])
+
+
+@register_jitable
+def _positions_product(
+    shape, vectors, first, depth, whole, rows, x, starts, offsets, offset, w, at, sums, to
+):  # type: ignore[no-untyped-def]
+    """Sums of ``rows`` rows over ``vectors`` vectors of positions, ``depth`` steps from ``first`` on of ``whole``.
+
+    Returns where the weights of the next rows begin.
+    """
     lanes = shape.lanes
     pitch = shape.tile_columns
     row = 0
     while row < rows:
         height = panel_height(0, lanes, rows - row)
-        if height == TALL:
-            if half:
-                tall_half(lanes, depth, 0, halo, starts, start, offsets, offset, w, at, sums, to, pitch)
-            else:
-                tall(lanes, depth, 0, halo, starts, start, offsets, offset, w, at, sums, to, pitch)
-        elif height == MIDDLE:
-            if half:
-                middle_half(lanes, depth, 0, halo, starts, start, offsets, offset, w, at, sums, to, pitch)
-            else:
-                middle(lanes, depth, 0, halo, starts, start, offsets, offset, w, at, sums, to, pitch)
-        else:
-            if half:
-                flat_half(lanes, depth, 0, halo, starts, start, offsets, offset, w, at, sums, to, pitch)
-            else:
-                flat(lanes, depth, 0, halo, starts, start, offsets, offset, w, at, sums, to, pitch)
+        here = at + first * height
+        positions_tile(
+            height, vectors, lanes, depth, first, x, starts, offsets, offset, w, here, sums, to, pitch
+        )  # fmt: skip
         row += height
-        at += height * depth
+        at += height * whole
         to += height * pitch
     return at
 
 
 @register_jitable
-def _channels_product(shape, used, depth, rows, pitch, halo, starts, start, offsets, offset, w, at, sums, to):  # type: ignore[no-untyped-def]
+def _channels_product(shape, used, depth, rows, pitch, halo, starts, offsets, offset, w, at, sums, to):  # type: ignore[no-untyped-def]
     """The same with channels in the lanes, over the first ``used`` columns of the tile."""
     lanes = shape.lanes
     row = 0
@@ -223,18 +248,13 @@ def _channels_product(shape, used, depth, rows, pitch, halo, starts, start, offs
         width = panel_height(1, lanes, rows - row)
         first = 0
         while first < depth or first == 0:
-            chunk = min(depth - first, DEPTH_CHUNK)
+            chunk = min(depth - first, WEIGHTS_DEPTH)
             for i in range(0, used, CHANNEL_ROWS):
-                here = start + i
-                panel = at + first * width
-                cell = to + i * pitch
-                if width == WIDE * lanes:
-                    wide(lanes, chunk, first, halo, starts, here, offsets, offset + first, w, panel, sums, cell, pitch)
-                elif width == MEDIUM * lanes:
-                    medium(lanes, chunk, first, halo, starts, here, offsets, offset + first, w, panel, sums, cell, pitch)
-                else:
-                    narrow(lanes, chunk, first, halo, starts, here, offsets, offset + first, w, panel, sums, cell, pitch)
-            first += DEPTH_CHUNK
+                channels_tile(
+                    CHANNEL_ROWS, width // lanes, lanes, chunk, first, halo, starts[i:], offsets, offset + first,
+                    w, at + first * width, sums, to + i * pitch, pitch,
+                )  # fmt: skip
+            first += WEIGHTS_DEPTH
         row += width
         at += width * depth
         to += width
@@ -242,23 +262,7 @@ def _channels_product(shape, used, depth, rows, pitch, halo, starts, start, offs
 
 
 @register_jitable
-def _interleave(lanes, streams, sums, at, pitch, even, odd, low, high, y, to):  # type: ignore[no-untyped-def]
-    if streams == 1:
-        interleave_1(lanes, sums, at, pitch, even, odd, low, high, y, to)
-    elif streams == 2:
-        interleave_2(lanes, sums, at, pitch, even, odd, low, high, y, to)
-    elif streams == 3:
-        interleave_3(lanes, sums, at, pitch, even, odd, low, high, y, to)
-    elif streams == 4:
-        interleave_4(lanes, sums, at, pitch, even, odd, low, high, y, to)
-    elif streams == 6:
-        interleave_6(lanes, sums, at, pitch, even, odd, low, high, y, to)
-    else:
-        interleave_8(lanes, sums, at, pitch, even, odd, low, high, y, to)
-
-
-@register_jitable
-def _write(shape, axes, block, lines, streams, bias, group, runs, run, n_runs, sums, to, cell, y):  # type: ignore[no-untyped-def]
+def _write(shape, axes, block, lines, streams, bias, group, runs, n_runs, sums, to, cell, y):  # type: ignore[no-untyped-def]
     """Write a block's sums; ``cell`` holds the strides of sums by stream, line and column."""
     last = axes.shape[1] - 1
     by_stream, by_line, by_column = cell
@@ -272,7 +276,7 @@ def _write(shape, axes, block, lines, streams, bias, group, runs, run, n_runs, s
         at_bias = (group * shape.channels_out + channel) * shape.parts
         even = bias[at_bias]
         odd = bias[at_bias + shape.parts - 1]
-        for r in range(run, run + n_runs):
+        for r in range(n_runs):
             if not runs[r, INSIDE]:
                 seen = True
                 for a in range(last):
@@ -284,15 +288,9 @@ def _write(shape, axes, block, lines, streams, bias, group, runs, run, n_runs, s
             out = shift + runs[r, TO]
             t = runs[r, LAST]
             if shape.interleaved:
-                low = -t * shape.parts
+                low = max(0, -t * shape.parts)
                 high = min(runs[r, LENGTH] * n_streams, (axes[LIMIT, last] - t) * shape.parts)
-                width = shape.lanes * n_streams
-                for n in range(0, runs[r, LENGTH], shape.lanes):
-                    from_ = n * n_streams
-                    _interleave(
-                        shape.lanes, n_streams, sums, at + n, by_stream, even, odd,
-                        max(0, low - from_), max(0, min(width, high - from_)), y, out + from_,
-                    )  # fmt: skip
+                interleave(n_streams, shape.lanes, sums, at, by_stream, even, odd, low, high, y, out)
             else:
                 for n in range(runs[r, LENGTH]):
                     for u in range(n_streams):
@@ -306,70 +304,117 @@ def _write(shape, axes, block, lines, streams, bias, group, runs, run, n_runs, s
                     out += step
 
 
+@register_jitable
+def _section_product(
+    shape, section, blocks, segments, used, offsets, ladder, halo, starts, copies, n_copies, panel, w, weights, sums
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Sums of the blocks of a section over one tile, positions in the lanes."""
+    first_block = section[BLOCK]
+    width = shape.tile_columns
+    vectors = 1 if used <= shape.lanes else 3
+    step = PANEL_DEPTH if shape.gathered else max(1, section[READ_COUNT])
+    for low in range(0, max(1, section[READ_COUNT]), step):
+        high = min(low + step, section[READ_COUNT])
+        if shape.gathered:
+            _gather(
+                shape.lanes, halo, copies, n_copies, offsets, section[READS] + low, high - low, panel, width
+            )  # fmt: skip
+        for b in range(first_block, first_block + section[BLOCKS]):
+            block = blocks[b]
+            at = weights + block[WEIGHTS]
+            to = block[SUMS]
+            for s in range(block[SEGMENT], block[SEGMENT] + block[SEGMENTS]):
+                rows = segments[s, STREAM_COUNT] * block[LINES]
+                whole = segments[s, DEPTH]
+                reads = segments[s, OFFSETS] - section[READS]
+                first = max(0, low - reads)
+                depth = min(high - reads, whole) - first
+                if depth > 0 or (whole == 0 and low == 0):
+                    if shape.gathered:
+                        _positions_product(
+                            shape, vectors, first, depth, whole, rows, panel, starts,
+                            ladder, max(0, reads + first - low), w, at, sums, to,
+                        )  # fmt: skip
+                    else:
+                        _positions_product(
+                            shape, vectors, first, depth, whole, rows, halo, starts,
+                            offsets, segments[s, OFFSETS], w, at, sums, to,
+                        )  # fmt: skip
+                at += padded_rows(0, shape.lanes, rows) * whole
+                to += rows * width
+
+
+@register_jitable
+def _work(
+    worker, workers, shape, axes, sections, chunks, blocks, segments, lines, streams, offsets, ladder, halo, w, bias, y,
+    my_sums, my_starts, my_runs, my_copies, my_panel,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """The units of one worker."""
+    units = shape.groups * shape.tiles * shape.row_chunks
+    width = shape.tile_columns
+    position = my_starts[my_starts.shape[0] - axes.shape[1] :]
+    for unit in range(worker * units // workers, (worker + 1) * units // workers):
+        row_chunk = unit % shape.row_chunks
+        tile = unit // shape.row_chunks % shape.tiles
+        group = unit // shape.row_chunks // shape.tiles
+        weights = group * shape.weights
+        n_copies = 0
+        if shape.channels_in_lanes or shape.gathered:
+            n_runs = _single_columns(shape, axes, group, tile, position, my_starts, my_runs)
+            if shape.gathered:
+                n_copies = _list_copies(shape.lanes, my_runs, n_runs, my_copies)
+                for j in range(shape.tile_starts):
+                    my_starts[j] = j * shape.lanes
+        else:
+            n_runs = _vector_columns(shape, axes, group, tile, position, my_starts, my_runs)
+        if n_runs == 0:
+            continue
+        used = my_runs[n_runs - 1, COLUMN] + my_runs[n_runs - 1, LENGTH]
+        for number in range(chunks[row_chunk], chunks[row_chunk + 1]):
+            section = sections[number]
+            if not shape.channels_in_lanes:
+                _section_product(
+                    shape, section, blocks, segments, used, offsets, ladder, halo, my_starts,
+                    my_copies, n_copies, my_panel, w, weights, my_sums,
+                )  # fmt: skip
+            for b in range(section[BLOCK], section[BLOCK] + section[BLOCKS]):
+                block = blocks[b]
+                to = block[SUMS]
+                n_lines = block[LINES]
+                cell = (n_lines * width, width, 1)
+                if shape.channels_in_lanes:
+                    pitch = (
+                        block[STREAMS] * n_lines // shape.lanes + 2
+                    ) * shape.lanes  # room for padding
+                    cell = (n_lines, 1, pitch)
+                    at = weights + block[WEIGHTS]
+                    to = 0
+                    for s in range(block[SEGMENT], block[SEGMENT] + block[SEGMENTS]):
+                        rows = segments[s, STREAM_COUNT] * n_lines
+                        at = _channels_product(
+                            shape, used, segments[s, DEPTH], rows, pitch, halo, my_starts,
+                            offsets, segments[s, OFFSETS], w, at, my_sums, to,
+                        )  # fmt: skip
+                        to += rows
+                    to = 0
+                _write(
+                    shape, axes, block, lines, streams, bias, group, my_runs, n_runs, my_sums, to, cell, y
+                )  # fmt: skip
+
+
 @compiled
-def forward(shape, axes, blocks, chunks, segments, lines, streams, offsets, halo, w, bias, y, sums, starts, runs):  # type: ignore[no-untyped-def]
+def forward(
+    shape, axes, sections, chunks, blocks, segments, lines, streams, offsets, ladder, halo, w, bias, y,
+    sums, starts, runs, copies, panels,
+):  # type: ignore[no-untyped-def]  # fmt: skip
     """Compute ``y`` from the halo buffer and packed weights.
 
-    ``blocks[chunks[i]:chunks[i + 1]]`` are the rows of one chunk. ``sums``, ``starts`` and ``runs`` hold the
-    scratch of each worker, one row (``runs``: one page) each.
+    ``sections[chunks[i]:chunks[i + 1]]`` are the rows of one chunk; ``ladder`` holds the offsets of the rows of a
+    panel; ``sums``, ``starts``, ``runs``, ``copies`` and ``panels`` are the scratch of each worker.
     """
     workers = sums.shape[0]
-    units = shape.groups * shape.column_chunks * shape.row_chunks
     for worker in prange(workers):
-        my_sums = sums[worker]
-        my_starts = starts[worker]
-        my_runs = runs[worker]
-        position = my_starts[my_starts.shape[0] - axes.shape[1] :]
-        for unit in range(worker * units // workers, (worker + 1) * units // workers):
-            row_chunk = unit % shape.row_chunks
-            rest = unit // shape.row_chunks
-            column_chunk = rest % shape.column_chunks
-            group = rest // shape.column_chunks
-            first_tile = column_chunk * shape.tiles // shape.column_chunks
-            n_tiles = (column_chunk + 1) * shape.tiles // shape.column_chunks - first_tile
-            for i in range(n_tiles):
-                run = i * shape.tile_runs
-                start = i * shape.tile_starts
-                if shape.channels_in_lanes:
-                    found = _single_columns(
-                        shape, axes, group, first_tile + i, position, my_starts, start, my_runs, run
-                    )
-                else:
-                    found = _vector_columns(
-                        shape, axes, group, first_tile + i, position, my_starts, start, my_runs, run
-                    )
-                my_runs[run, my_runs.shape[1] - 1] = found
-            for b in range(chunks[row_chunk], chunks[row_chunk + 1]):
-                block = blocks[b]
-                n_lines = block[LINES]
-                weights = group * shape.weights + block[WEIGHTS]
-                for i in range(n_tiles):
-                    run = i * shape.tile_runs
-                    start = i * shape.tile_starts
-                    n_runs = my_runs[run, my_runs.shape[1] - 1]
-                    at = weights
-                    to = 0
-                    if shape.channels_in_lanes:
-                        used = my_runs[run + n_runs - 1, COLUMN] + my_runs[run + n_runs - 1, LENGTH]
-                        pitch = (block[STREAMS] * n_lines // shape.lanes + 2) * shape.lanes  # room for padding
-                        for s in range(block[SEGMENT], block[SEGMENT] + block[SEGMENTS]):
-                            rows = segments[s, STREAM_COUNT] * n_lines
-                            at = _channels_product(
-                                shape, used, segments[s, DEPTH], rows, pitch, halo, my_starts, start,
-                                offsets, segments[s, OFFSETS], w, at, my_sums, to,
-                            )  # fmt: skip
-                            to += rows
-                        cell = (n_lines, 1, pitch)
-                    else:
-                        half = (first_tile + i) * shape.tile_starts + 1 >= shape.batch * shape.columns
-                        for s in range(block[SEGMENT], block[SEGMENT] + block[SEGMENTS]):
-                            rows = segments[s, STREAM_COUNT] * n_lines
-                            at = _positions_product(
-                                shape, half, segments[s, DEPTH], rows, halo, my_starts, start,
-                                offsets, segments[s, OFFSETS], w, at, my_sums, to,
-                            )  # fmt: skip
-                            to += rows * shape.tile_columns
-                        cell = (n_lines * shape.tile_columns, shape.tile_columns, 1)
-                    _write(
-                        shape, axes, block, lines, streams, bias, group, my_runs, run, n_runs, my_sums, 0, cell, y
-                    )
+        _work(
+            np.int64(worker), workers, shape, axes, sections, chunks, blocks, segments, lines, streams, offsets, ladder,
+            halo, w, bias, y, sums[worker], starts[worker], runs[worker], copies[worker], panels[worker],
+        )  # fmt: skip

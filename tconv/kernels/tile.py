@@ -37,8 +37,9 @@ VECTOR_BYTES = _vector_bytes()
 
 # Sums fill 24 of 32 registers, or 12 of AVX2's 16; the rest holds operands.
 NARROW = VECTOR_BYTES == 32
-POSITION_ROWS = (6, 4, 2) if NARROW else (12, 8, 4)
-POSITION_VECTORS = 2
+POSITION_ROWS = (4, 2, 1) if NARROW else (8, 4, 2)
+POSITION_VECTORS = 3
+POSITION_WIDTHS = (3, 1)  # in vectors; a last tile that needs two takes three
 CHANNEL_ROWS = 6
 CHANNEL_VECTORS = (2, 1, 1) if NARROW else (4, 2, 1)
 
@@ -93,139 +94,128 @@ def multiply_add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -
     return builder.call(fused, [a, b, c])
 
 
+AHEAD = 2048  # bytes: weights are read once, in order, and come from the third-level cache
+
+
+def prefetch(builder: ir.IRBuilder, address: ir.Value) -> None:
+    """Ask for the cache line of ``address``, to be read soon."""
+    byte, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32]), "llvm.prefetch.p0"
+    )
+    builder.call(function, [builder.bitcast(address, byte), i32(0), i32(3), i32(1)])
+
+
 def _emit(
     builder: ir.IRBuilder,
     vector: ir.VectorType,
     shape: tuple[int, int],
     depth: ir.Value,
     resume: ir.Value,
-    operands: Callable[[ir.Value], tuple[list[ir.Value], list[ir.Value]]],
+    operands: Callable[[ir.Value, int, int], tuple[list[ir.Value], list[ir.Value]]],
     sums: ir.Value,
     pitch: ir.Value,
 ) -> None:
     """sums[row, j] = (resume ? sums[row, j] : 0) + sum over k of scalars[row] * vectors[j]."""
     rows, vectors = shape
-    cells = [
-        (cgutils.alloca_once(builder, vector), builder.add(builder.mul(pitch, INT(r)), INT(j * vector.count)), r, j)
+    cells = {
+        (r, j): (
+            cgutils.alloca_once(builder, vector),
+            builder.add(builder.mul(pitch, INT(r)), INT(j * vector.count)),
+        )
         for r in range(rows)
         for j in range(vectors)
-    ]
+    }
     with builder.if_else(builder.icmp_signed("!=", resume, INT(0))) as (going_on, fresh):
         with going_on:
-            for cell, at, _, _ in cells:
+            for cell, at in cells.values():
                 builder.store(load_vector(builder, sums, at, vector), cell)
         with fresh:
-            for cell, *_ in cells:
+            for cell, _ in cells.values():
                 builder.store(ir.Constant(vector, None), cell)
     with cgutils.for_range(builder, depth, intp=INT) as loop:
-        scalars, lanes = operands(loop.index)
-        for r, scalar in enumerate(scalars):
-            broadcast = splat(builder, scalar, vector)
-            for cell, _, row, j in cells:
-                if row == r:
-                    builder.store(multiply_add(builder, broadcast, lanes[j], builder.load(cell)), cell)
-    for cell, at, _, _ in cells:
+        scalars, lanes = operands(loop.index, rows, vectors)
+        for r in range(rows):
+            broadcast = splat(builder, scalars[r], vector)
+            for j in range(vectors):
+                cell, _ = cells[r, j]
+                builder.store(multiply_add(builder, broadcast, lanes[j], builder.load(cell)), cell)
+    for cell, at in cells.values():
         store_vector(builder, builder.load(cell), sums, at)
 
 
-def positions_tile(rows: int, vectors: int) -> Callable[..., None]:
-    """A tile with positions in the lanes: ``rows`` channels times ``vectors`` vectors of positions."""
-
-    def tile(lanes, depth, resume, x, starts, start, offsets, offset, w, at, sums, to, pitch):  # type: ignore[no-untyped-def]
-        for r in range(rows):
-            for j in range(vectors):
-                for lane in range(lanes):
-                    cell = to + r * pitch + j * lanes + lane
-                    total = sums[cell] if resume else 0
-                    for k in range(depth):
-                        total = total + w[at + k * rows + r] * x[starts[start + j] + offsets[offset + k] + lane]
-                    sums[cell] = total
-
-    @intrinsic
-    def emitted(typing, depth, resume, x, starts, start, offsets, offset, w, at, sums, to, pitch):  # type: ignore[no-untyped-def]
-        def codegen(context, builder, signature, values):  # type: ignore[no-untyped-def]
-            arrays = dict(zip(("x", "starts", "offsets", "w", "sums"), (2, 3, 5, 7, 9), strict=True))
-            base = {n: data_of(context, builder, signature.args[i], values[i]) for n, i in arrays.items()}
-            depth, resume, start, offset, at, to, pitch = (values[i] for i in (0, 1, 4, 6, 8, 10, 11))
-            vector = vector_type(x)
-            images = [
-                builder.gep(base["x"], [builder.load(builder.gep(base["starts"], [builder.add(start, INT(j))]))])
-                for j in range(vectors)
-            ]
-            table = builder.gep(base["offsets"], [offset])
-            weights = builder.gep(base["w"], [at])
-
-            def operands(k):  # type: ignore[no-untyped-def]
-                here = builder.load(builder.gep(table, [k]))
-                column = builder.gep(weights, [builder.mul(k, INT(rows))])
-                return (
-                    [builder.load(builder.gep(column, [INT(r)])) for r in range(rows)],
-                    [load_vector(builder, image, here, vector) for image in images],
-                )
-
-            _emit(builder, vector, (rows, vectors), depth, resume, operands, builder.gep(base["sums"], [to]), pitch)
-            return context.get_dummy_value()
-
-        return _signature(x, starts, offsets, w, sums), codegen
-
-    _compile_as(tile, emitted)
-    return tile
-
-
-def channels_tile(rows: int, vectors: int) -> Callable[..., None]:
-    """A tile with channels in the lanes: ``rows`` positions times ``vectors`` vectors of channels."""
-
-    def tile(lanes, depth, resume, x, starts, start, offsets, offset, w, at, sums, to, pitch):  # type: ignore[no-untyped-def]
-        width = vectors * lanes
-        for r in range(rows):
-            for lane in range(width):
-                cell = to + r * pitch + lane
+def positions_tile(rows, vectors, lanes, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch):  # type: ignore[no-untyped-def]
+    """``rows`` channels times ``vectors`` vectors of positions, ``depth`` steps."""
+    for r in range(rows):
+        for j in range(vectors):
+            for lane in range(lanes):
+                cell = to + r * pitch + j * lanes + lane
                 total = sums[cell] if resume else 0
                 for k in range(depth):
-                    total = total + w[at + k * width + lane] * x[starts[start + r] + offsets[offset + k]]
+                    total = total + w[at + k * rows + r] * x[starts[j] + offsets[offset + k] + lane]
                 sums[cell] = total
 
-    @intrinsic
-    def emitted(typing, depth, resume, x, starts, start, offsets, offset, w, at, sums, to, pitch):  # type: ignore[no-untyped-def]
-        def codegen(context, builder, signature, values):  # type: ignore[no-untyped-def]
-            arrays = dict(zip(("x", "starts", "offsets", "w", "sums"), (2, 3, 5, 7, 9), strict=True))
-            base = {n: data_of(context, builder, signature.args[i], values[i]) for n, i in arrays.items()}
-            depth, resume, start, offset, at, to, pitch = (values[i] for i in (0, 1, 4, 6, 8, 10, 11))
-            vector = vector_type(x)
-            images = [
-                builder.load(builder.gep(base["starts"], [builder.add(start, INT(r))])) for r in range(rows)
-            ]
-            table = builder.gep(base["offsets"], [offset])
-            weights = builder.gep(base["w"], [at])
 
-            def operands(k):  # type: ignore[no-untyped-def]
-                here = builder.gep(base["x"], [builder.load(builder.gep(table, [k]))])
-                panel = builder.gep(weights, [builder.mul(k, INT(vectors * vector.count))])
+def channels_tile(rows, vectors, lanes, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch):  # type: ignore[no-untyped-def]
+    """``rows`` positions times ``vectors`` vectors of channels, ``depth`` steps; ``offset`` is where both begin."""
+    width = vectors * lanes
+    for r in range(rows):
+        for lane in range(width):
+            cell = to + r * pitch + lane
+            total = sums[cell] if resume else 0
+            for k in range(depth):
+                total = total + w[at + k * width + lane] * x[starts[r] + offsets[offset + k]]
+            sums[cell] = total
+
+
+def _compiled(tile: Callable[..., None], shapes: list[tuple[int, int]], positions: bool) -> None:
+    """Let compiled code that calls ``tile`` get vector operations, one loop for each of ``shapes``."""
+
+    @intrinsic
+    def emitted(typing, rows, vectors, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch):  # type: ignore[no-untyped-def]
+        def codegen(context, builder, signature, values):  # type: ignore[no-untyped-def]
+            rows, vectors, depth, resume, _, _, _, offset, _, at, _, to, pitch = values
+            image, places, table, weights, result = (
+                data_of(context, builder, signature.args[i], values[i]) for i in (4, 5, 6, 8, 10)
+            )
+            table, weights, result = (
+                builder.gep(base, [first]) for base, first in ((table, offset), (weights, at), (result, to))
+            )
+            vector = vector_type(x)
+
+            def operands(k, rows, vectors):  # type: ignore[no-untyped-def]
+                shift = builder.load(builder.gep(table, [k]))
+                size = rows if positions else vectors * vector.count
+                packed = builder.gep(weights, [builder.mul(k, INT(size))])
+                here = builder.gep(image, [shift])
+                reads = [builder.load(builder.gep(places, [INT(i)])) for i in range(vectors if positions else rows)]
+                if positions:
+                    prefetch(builder, builder.gep(packed, [INT(AHEAD * 8 // x.dtype.bitwidth)]))
+                    return (
+                        [builder.load(builder.gep(packed, [INT(r)])) for r in range(rows)],
+                        [load_vector(builder, here, start, vector) for start in reads],
+                    )
                 return (
-                    [builder.load(builder.gep(here, [image])) for image in images],
-                    [load_vector(builder, panel, INT(j * vector.count), vector) for j in range(vectors)],
+                    [builder.load(builder.gep(here, [start])) for start in reads],
+                    [load_vector(builder, packed, INT(j * vector.count), vector) for j in range(vectors)],
                 )
 
-            _emit(builder, vector, (rows, vectors), depth, resume, operands, builder.gep(base["sums"], [to]), pitch)
+            for shape in shapes:
+                matches = [builder.icmp_signed("==", v, INT(n)) for v, n in zip((rows, vectors), shape, strict=True)]
+                with builder.if_then(builder.and_(*matches)):
+                    _emit(builder, vector, shape, depth, resume, operands, result, pitch)
             return context.get_dummy_value()
 
-        return _signature(x, starts, offsets, w, sums), codegen
-
-    _compile_as(tile, emitted)
-    return tile
-
-
-def _signature(x: Any, starts: Any, offsets: Any, w: Any, sums: Any) -> Any:
-    n = types.int64
-    return types.void(n, n, x, starts, n, offsets, n, w, n, sums, n, n)
-
-
-def _compile_as(tile: Callable[..., None], emitted: Callable[..., None]) -> None:
-    """Let compiled code that calls ``tile`` get ``emitted``."""
+        n = types.int64
+        return types.void(n, n, n, n, x, starts, offsets, n, w, n, sums, n, n), codegen
 
     @overload(tile)
-    def choose(lanes, depth, resume, x, starts, start, offsets, offset, w, at, sums, to, pitch):  # type: ignore[no-untyped-def]
-        def call(lanes, depth, resume, x, starts, start, offsets, offset, w, at, sums, to, pitch):  # type: ignore[no-untyped-def]
-            emitted(depth, resume, x, starts, start, offsets, offset, w, at, sums, to, pitch)
+    def choose(rows, vectors, lanes, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch):  # type: ignore[no-untyped-def]
+        def call(rows, vectors, lanes, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch):  # type: ignore[no-untyped-def]
+            emitted(rows, vectors, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch)
 
         return call
+
+
+_compiled(positions_tile, [(rows, vectors) for vectors in POSITION_WIDTHS for rows in POSITION_ROWS], True)
+_compiled(channels_tile, [(CHANNEL_ROWS, vectors) for vectors in sorted(set(CHANNEL_VECTORS))], False)
