@@ -17,7 +17,8 @@ from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
 
 UNITS_PER_THREAD = 4
 CHANNEL_COLUMNS = 48  # positions to one tile with channels in the lanes
-SECTION_ROWS = 256  # whose sums over one tile, 48 KiB, stay in the second-level cache
+SECTION_ROWS = 256  # whose sums over one tile, 48 KiB, stay in the second-level cache until the depth is done
+SHALLOW_ROWS = 48  # the same for the first-level cache, where the depth needs no second panel
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,10 +213,11 @@ class _Rows:
             panel = self._panel(group, channels)
             for segment in group.segments:
                 self._add_segment(group, segment, panel[0], first_phase, channels)
-            section_rows = most
+            limit = most if panel[1] > PANEL_DEPTH and cut.choice.gathered else min(most, SHALLOW_ROWS)
+            section_rows = limit
             for first, lines in group.blocks():
                 rows = group.streams * lines
-                if section_rows + rows > most:
+                if section_rows + rows > limit:
                     self.sections.append((len(self.blocks), 0, *panel))
                     self.work.append(0)
                     section_rows = 0

@@ -8,8 +8,12 @@ from threading import Lock
 from typing import Any
 
 import numba
+from numba.extending import register_jitable
 
 compiled = numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
+
+# Part of the kernel that calls it: a call passes every field of every argument, which small tiles feel.
+inlined = register_jitable(forceinline=True)
 
 # Numba's fallback layer aborts the process when two Python threads enter it at once.
 _turns = Lock()

@@ -22,7 +22,7 @@ from numba import prange
 from numba.extending import register_jitable
 
 from tconv.kernels.interleave import copy_vector, interleave
-from tconv.kernels.launch import compiled
+from tconv.kernels.launch import compiled, inlined
 from tconv.kernels.tile import (
     CHANNEL_ROWS,
     CHANNEL_VECTORS,
@@ -92,7 +92,7 @@ def padded_rows(channels_in_lanes, lanes, rows):  # type: ignore[no-untyped-def]
     return total
 
 
-@register_jitable
+@inlined
 def _add_run(axes, position, image_to, source, column, length, runs, run):  # type: ignore[no-untyped-def]
     """Note that ``length`` columns from ``column`` on are neighbours on the last axis, from ``position`` on."""
     last = axes.shape[1] - 1
@@ -191,7 +191,7 @@ def _single_columns(shape, axes, group, tile, position, starts, runs):  # type: 
     return n_runs
 
 
-@register_jitable
+@inlined
 def _list_copies(lanes, runs, n_runs, copies):  # type: ignore[no-untyped-def]
     """Vector by vector, what to copy from where to which column; returns how many."""
     n = 0
@@ -203,7 +203,7 @@ def _list_copies(lanes, runs, n_runs, copies):  # type: ignore[no-untyped-def]
     return n
 
 
-@register_jitable
+@inlined
 def _gather(lanes, halo, copies, n_copies, offsets, offset, depth, panel, width):  # type: ignore[no-untyped-def]
     """Copy what a tile reads into rows of ``width`` neighbours, one row for each step of the depth.
 
@@ -216,7 +216,7 @@ def _gather(lanes, halo, copies, n_copies, offsets, offset, depth, panel, width)
             copy_vector(lanes, halo, copies[n, 0] + shift, panel, row + copies[n, 1])
 
 
-@register_jitable
+@inlined
 def _positions_product(
     shape, vectors, first, depth, whole, rows, x, starts, offsets, offset, w, at, sums, to
 ):  # type: ignore[no-untyped-def]
@@ -261,7 +261,7 @@ def _channels_product(shape, used, depth, rows, pitch, halo, starts, offsets, of
     return at
 
 
-@register_jitable
+@inlined
 def _write(shape, axes, block, lines, streams, bias, group, runs, n_runs, sums, to, cell, y):  # type: ignore[no-untyped-def]
     """Write a block's sums; ``cell`` holds the strides of sums by stream, line and column."""
     last = axes.shape[1] - 1
@@ -304,18 +304,19 @@ def _write(shape, axes, block, lines, streams, bias, group, runs, n_runs, sums, 
                     out += step
 
 
-@register_jitable
+@inlined
 def _section_product(
-    shape, section, blocks, segments, used, offsets, ladder, halo, starts, copies, n_copies, panel, w, weights, sums
+    shape, section, loaded, blocks, segments, used, offsets, ladder, halo, starts, copies, n_copies, panel, w, weights, sums,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
-    """Sums of the blocks of a section over one tile, positions in the lanes."""
+    """Sums of the blocks of a section over one tile, positions in the lanes; ``loaded`` names what the panel holds."""
     first_block = section[BLOCK]
     width = shape.tile_columns
     vectors = 1 if used <= shape.lanes else 3
-    step = PANEL_DEPTH if shape.gathered else max(1, section[READ_COUNT])
-    for low in range(0, max(1, section[READ_COUNT]), step):
-        high = min(low + step, section[READ_COUNT])
-        if shape.gathered:
+    count = section[READ_COUNT]
+    step = PANEL_DEPTH if shape.gathered else max(1, count)
+    for low in range(0, max(1, count), step):
+        high = min(low + step, count)
+        if shape.gathered and (loaded != section[READS] or count > step):
             _gather(
                 shape.lanes, halo, copies, n_copies, offsets, section[READS] + low, high - low, panel, width
             )  # fmt: skip
@@ -370,13 +371,15 @@ def _work(
         if n_runs == 0:
             continue
         used = my_runs[n_runs - 1, COLUMN] + my_runs[n_runs - 1, LENGTH]
+        loaded = -1
         for number in range(chunks[row_chunk], chunks[row_chunk + 1]):
             section = sections[number]
             if not shape.channels_in_lanes:
                 _section_product(
-                    shape, section, blocks, segments, used, offsets, ladder, halo, my_starts,
+                    shape, section, loaded, blocks, segments, used, offsets, ladder, halo, my_starts,
                     my_copies, n_copies, my_panel, w, weights, my_sums,
                 )  # fmt: skip
+                loaded = section[READS]
             for b in range(section[BLOCK], section[BLOCK] + section[BLOCKS]):
                 block = blocks[b]
                 to = block[SUMS]
