@@ -13,12 +13,13 @@ k < s and zero included; only o < 0 is an error. Integers only; no arrays.
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass
+from math import prod
 from operator import index
 from typing import Any, Literal, SupportsIndex, overload
 
-from tconv.errors import ArgumentTypeError, ParameterError, TooLargeError, shown
+from tconv.errors import ArgumentTypeError, ParameterError, ShapeError, TooLargeError, shown
 from tconv.typing import Padding, PerAxis
 
 Operator = Literal["conv_transpose", "conv"]
@@ -188,11 +189,6 @@ def conv_transpose_axes(
     window: Window, size_in: Sizes, size_kernel: Sizes, size_out: Sizes | None = None
 ) -> tuple[Axis, ...]:
     """The axes of a transposed convolution; ``size_out`` fixes the output, the begin crop stays as it is."""
-    if size_out is not None and any(window.output_padding):
-        raise ParameterError(
-            f"output_padding: got {shown(window.output_padding)} beside output_size, which says it all; "
-            "must be 0 there"
-        )
     axes = []
     for a, (i, k) in enumerate(zip(size_in, size_kernel, strict=True)):
         s, d, op = window.stride[a], window.dilation[a], window.output_padding[a]
@@ -251,10 +247,8 @@ def conv_size_in(window: Window, size_out: Sizes, size_kernel: Sizes) -> Sizes:
     sizes = []
     for a, (o, k) in enumerate(zip(size_out, size_kernel, strict=True)):
         s = window.stride[a]
-        if window.padding is None:
-            i = o * s
-        else:
-            i = (o - 1) * s + extent(k, window.dilation[a]) - sum(window.padding[a])
+        padding = window.padding
+        i = o * s if padding is None else (o - 1) * s + extent(k, window.dilation[a]) - sum(padding[a])
         sizes.append(max(i, 0))
     return tuple(sizes)
 
@@ -278,6 +272,44 @@ def weight_vjp_axis(operator: Operator, axis: Axis) -> Axis:
     if operator == "conv_transpose":
         large, small = small, large
     return Axis(large, small, axis.dilation, axis.stride, axis.crop, axis.size_kernel)
+
+
+def frozen(name: str, value: Any) -> Any:
+    """``value`` as plain ints, words and tuples of them, so that plans can be looked up by it.
+
+    Also keeps ``True`` and ``2.0`` from being taken for the 1 and 2 that they equal.
+    """
+    kind = type(value)
+    if kind is int or kind is str or value is None:
+        return value
+    if kind is not tuple and kind is not list:
+        if _is_integer(value):
+            return index(value)
+        if not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
+            raise ArgumentTypeError(f"{name}: got {shown(value)}; must be an integer or hold integers")
+    return tuple([frozen(name, item) for item in value])
+
+
+def shape_of(name: str, value: Any) -> Sizes:
+    """The shape of an array that is only planned."""
+    shape = frozen(name, value)
+    if not isinstance(shape, tuple):
+        raise ArgumentTypeError(f"{name}: got {shown(value)}; must be a sequence of sizes, one per axis")
+    for axis, size in enumerate(shape):
+        if _integer(name, size) < 0:
+            raise ShapeError(f"{name}: got {size} for axis {axis}; must be >= 0")
+    if prod(shape) >= LIMIT:
+        raise TooLargeError(f"{name}: got {shown(value)}; must have fewer than 2**62 elements")
+    return shape
+
+
+def count(name: str, value: Any) -> int:
+    """A number of things, one or more."""
+    if type(value) is not int and not _is_integer(value):
+        raise ArgumentTypeError(f"{name}: got {shown(value)}; must be an integer >= 1")
+    if value < 1:
+        raise ParameterError(f"{name}: got {value}; must be an integer >= 1")
+    return index(value)
 
 
 def per_axis(name: str, value: Any, axes: int, *, lowest: int) -> Sizes:
@@ -319,17 +351,16 @@ def _pair(value: Any) -> Pair:
     return _integer("padding", pair[0]), _integer("padding", pair[1])
 
 
-def _items(name: str, value: Any, count: int, what: str, per: str = " per spatial axis") -> tuple[Any, ...]:
+def _items(name: str, value: Any, wanted: int, what: str, per: str = " per spatial axis") -> tuple[Any, ...]:
     try:
         items = tuple(value)
     except TypeError:
         items = None
     if items is None or isinstance(value, str):
         raise ArgumentTypeError(f"{name}: got {shown(value)}; must be {what}{per}")
-    if len(items) != count:
-        raise ParameterError(
-            f"{name}: got {shown(value)} with {len(items)} values; must be {what}{per}, here {count}"
-        )
+    if len(items) != wanted:
+        values = f"{len(items)} value{'s' * (len(items) != 1)}"
+        raise ParameterError(f"{name}: got {shown(value)} with {values}; must be {what}{per}, here {wanted}")
     return items
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-
 KEPT = 64 * 2**20  # bytes of workspace that a thread keeps from one call to the next
 
 _kept = local()

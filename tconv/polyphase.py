@@ -15,7 +15,7 @@ So each residue (a *phase*) is an ordinary convolution of stride 1, with a set o
 With the origin ``c = p mod s`` phases share offsets as often as they can; with ``c = 0`` no position is cut.
 
 Ordinary convolution is the mirror image: one phase of outputs, and the *inputs* are sorted by residue,
-``y[t] = sum over j of x[s*t + d*j - p] * w[j]``, so that what is read for neighbouring ``t`` lies side by side.
+``y[t] = sum over j of x[s*t + d*j - p] * w[j]``, so that what neighbouring ``t`` read lies side by side.
 """
 
 from __future__ import annotations

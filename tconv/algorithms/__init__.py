@@ -21,7 +21,10 @@ class Algorithm(Protocol):
         """What it would take, by the model."""
 
     def prepare(self, problem: Problem, w: np.ndarray, threads: int) -> Any:
-        """Weights ``w[groups, channels_in, channels_out, *size_kernel]`` as ``forward`` wants them."""
+        """Weights ``w[groups, channels_in, channels_out, *size_kernel]`` as ``forward`` wants them.
+
+        None if this algorithm cannot take their values (infinities, nans); then the next one does.
+        """
 
     def forward(
         self,

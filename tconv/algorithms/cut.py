@@ -33,9 +33,9 @@ MOST_LINES = 24
 # (channels in the lanes); writing one vector by shuffles, with what it takes to start a run; writing one element
 # by itself; copying one element into the halo buffer, in order or scattered.
 POSITION_CYCLES = dict(zip(POSITION_ROWS, (12.5, 7.5, 5.5), strict=True))
-CHANNEL_CYCLES = {1: 5.0, 2: 8.0, 3: 13.0, 4: 12.6}
+CHANNEL_CYCLES = {1: 6.0, 2: 9.5, 4: 14.5}
 WRITE_VECTOR, WRITE_RUN, WRITE_ELEMENT = 3.0, 15.0, 2.5
-COPY, SCATTER = 0.3, 2.0
+COPY, SCATTER = 0.5, 4.0
 GATHER, DIRECT = (
     2.5,
     1.15,
@@ -144,17 +144,18 @@ def cuts(problem: Problem) -> Iterator[Cut]:
 def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: int) -> Cut:
     lanes = lanes_of(problem.dtype)
     last = axes[-1]
-    reads = {p.residue: p.reads for p in last.phases}
+    reads_of = {p.residue: p.reads for p in last.phases}
     dense = not choice.channels_in_lanes and last.stride * parts in STREAMS
-    residues = range(last.stride) if dense else sorted(reads)
+    residues = range(last.stride) if dense else sorted(reads_of)
     streams = tuple((residue, part) for residue in residues for part in range(parts))
-    chunks = []
+    chunks: list[tuple[int, tuple[Segment, ...]]] = []
     for first in range(0, len(streams), MOST_STREAMS):
-        at, segments = 0, []
-        for shared, run in groupby(streams[first : first + MOST_STREAMS], lambda s: reads.get(s[0], ())):
-            segments.append(Segment(at, len(list(run)), shared))
-            at += segments[-1].count
-        chunks.append((first, tuple(segments)))
+        at = 0
+        together: list[Segment] = []
+        for shared, run in groupby(streams[first : first + MOST_STREAMS], lambda s: reads_of.get(s[0], ())):
+            together.append(Segment(at, len(list(run)), shared))
+            at += together[-1].count
+        chunks.append((first, tuple(together)))
     depth = problem.channels_in * parts
     groups = []
     for outer in product(*(_classes(axis) for axis in axes[:-1])):
@@ -186,12 +187,8 @@ def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: 
     elif choice.gathered:
         product_cycles *= problem.batch * columns / (POSITION_VECTORS * lanes)
         vectors = problem.batch * prod(counts[:-1]) * (counts[-1] // lanes + 1)
-        reads = {
-            (group.outer, segment.reads): group.taps(segment)
-            for group in groups
-            for segment in group.segments
-        }
-        product_cycles += GATHER * vectors * depth * sum(reads.values())
+        panels = {(group.outer, segment.reads): group.taps(segment) for group in groups for segment in group.segments}
+        product_cycles += GATHER * vectors * depth * sum(panels.values())
     else:
         product_cycles *= DIRECT
         product_cycles *= problem.batch * columns / POSITION_VECTORS
@@ -224,7 +221,7 @@ def _row_cycles(choice: Choice, lanes: int, group: RowGroup, lines: int) -> floa
     cycles = 0.0
     for segment in group.segments:
         rows = segment.count * lines
-        heights = panels(choice.channels_in_lanes, lanes, rows)
+        heights = panel_heights(choice.channels_in_lanes, lanes, rows)
         each = (
             sum(CHANNEL_CYCLES[height // lanes] for height in heights)
             if choice.channels_in_lanes
@@ -234,7 +231,7 @@ def _row_cycles(choice: Choice, lanes: int, group: RowGroup, lines: int) -> floa
     return cycles
 
 
-def panels(channels_in_lanes: bool, lanes: int, rows: int) -> list[int]:
+def panel_heights(channels_in_lanes: bool, lanes: int, rows: int) -> list[int]:
     """Heights of the panels that ``rows`` rows of packed weights are cut into, as the kernels cut them."""
     heights = []
     while rows > 0:

@@ -66,9 +66,7 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         tiles = ceil(problem.batch * cut.columns / CHANNEL_COLUMNS)
     else:
         tile_columns, tile_starts = POSITION_VECTORS * cut.lanes, POSITION_VECTORS
-        tiles = ceil(
-            problem.batch * cut.columns / (tile_columns if cut.choice.gathered else POSITION_VECTORS)
-        )
+        tiles = ceil(problem.batch * cut.columns / (tile_columns if cut.choice.gathered else POSITION_VECTORS))
     wanted = 1 if threads == 1 else ceil(UNITS_PER_THREAD * threads / (problem.groups * tiles))
     rows = _Rows(problem, cut, halo, part_combinations, tile_columns, wanted)
     row_chunks = min(wanted, len(rows.sections))
@@ -103,8 +101,7 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         dtype=np.empty(0, problem.dtype).real.dtype.name,
         exact=problem.dtype == "object",
         covers=all(
-            axis.complete and (len(axis.phases) == axis.stride or (cut.dense and axis is axes[-1]))
-            for axis in axes
+            axis.complete and (len(axis.phases) == axis.stride or (cut.dense and axis is axes[-1])) for axis in axes
         ),
         halo_size=halo_size,
         packed_size=rows.weights * problem.groups,
@@ -258,9 +255,7 @@ class _Rows:
             self._panels[outer, last] = first, len(self.offsets) - first
         return self._panels[outer, last]
 
-    def _add_segment(
-        self, group: RowGroup, segment: Segment, panel: int, first_phase: int, channels: int
-    ) -> None:
+    def _add_segment(self, group: RowGroup, segment: Segment, panel: int, first_phase: int, channels: int) -> None:
         first = group.first_stream + segment.first
         self.segments.append(
             (
@@ -284,10 +279,7 @@ class _Rows:
         halo, axes, steps = self._halo, self._cut.axes, self._cut.steps
         places = [
             self._part_number[tuple(part for _, part in taps)] * halo.subplane
-            + sum(
-                (axis.first + offset) * step
-                for axis, (offset, _), step in zip(axes, taps, steps, strict=True)
-            )
+            + sum((axis.first + offset) * step for axis, (offset, _), step in zip(axes, taps, steps, strict=True))
             for taps in product(*reads)
         ]
         if self._cut.choice.channels_in_lanes:

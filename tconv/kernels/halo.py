@@ -37,13 +37,13 @@ SIZE, SPLIT, PITCH, X_STEP = range(4)
 
 
 @register_jitable
-def _zero(halo, at, step, count):  # type: ignore[no-untyped-def]
+def _zero(halo, at, step, count):
     for i in range(count):
         halo[at + i * step] = 0
 
 
 @register_jitable
-def _copy_plane(lanes, at, unit, subplane, axes, parts, x, from_, halo):  # type: ignore[no-untyped-def]
+def _copy_plane(lanes, at, unit, subplane, axes, parts, x, from_, halo):
     """One channel of one image: every combination of input parts, line by line; returns the end."""
     last = axes.shape[1] - 1
     pitch = axes[PITCH, last]
@@ -74,17 +74,14 @@ def _copy_plane(lanes, at, unit, subplane, axes, parts, x, from_, halo):  # type
 
 
 @register_jitable
-def _copy_item(item, where, axes, parts, x, halo):  # type: ignore[no-untyped-def]
+def _copy_item(item, where, axes, parts, x, halo):
     """One channel of one image, zeros to the end of its plane."""
     channels = where.channels * where.parts
     channel = item % channels
     group = item // channels % where.groups
     batch = item // channels // where.groups
     from_ = (
-        batch * where.x_batch
-        + group * where.x_group
-        + channel // where.parts * where.x_channel
-        + channel % where.parts
+        batch * where.x_batch + group * where.x_group + channel // where.parts * where.x_channel + channel % where.parts
     )
     at = where.lead * where.unit + batch * where.image + group * where.group + channel * where.channel
     used = parts.shape[0] * where.subplane
@@ -93,7 +90,7 @@ def _copy_item(item, where, axes, parts, x, halo):  # type: ignore[no-untyped-de
 
 
 @compiled
-def copy(where, axes, parts, x, halo):  # type: ignore[no-untyped-def]
+def copy(where, axes, parts, x, halo):
     """Fill ``halo`` from the flat memory ``x``; ``parts`` lists the combinations of input parts."""
     end = where.lead * where.unit + where.batch * where.image
     _zero(halo, 0, 1, where.lead * where.unit)

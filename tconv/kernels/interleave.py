@@ -21,7 +21,7 @@ I32 = ir.IntType(32)
 STREAMS = (1, 2, 3, 4, 6, 8)  # that are woven by shuffles
 
 
-def interleave(streams, lanes, sums, at, pitch, even, odd, low, high, y, to):  # type: ignore[no-untyped-def]
+def interleave(streams, lanes, sums, at, pitch, even, odd, low, high, y, to):
     """Write outputs ``low <= e < high`` of a run of ``streams`` streams to ``y[to + e]``."""
     for e in range(low, high):
         u = e % streams
@@ -29,8 +29,8 @@ def interleave(streams, lanes, sums, at, pitch, even, odd, low, high, y, to):  #
 
 
 @intrinsic
-def _interleaved(typing, streams, sums, at, pitch, even, odd, low, high, y, to):  # type: ignore[no-untyped-def]
-    def codegen(context, builder, signature, values):  # type: ignore[no-untyped-def]
+def _interleaved(typing, streams, sums, at, pitch, even, odd, low, high, y, to):
+    def codegen(context, builder, signature, values):
         wanted, _, at, pitch, even, odd, low, high, _, to = values
         vector = vector_type(sums)
         source = builder.gep(data_of(context, builder, sums, values[1]), [at])
@@ -46,8 +46,8 @@ def _interleaved(typing, streams, sums, at, pitch, even, odd, low, high, y, to):
 
 
 @overload(interleave)
-def _interleave(streams, lanes, sums, at, pitch, even, odd, low, high, y, to):  # type: ignore[no-untyped-def]
-    def call(streams, lanes, sums, at, pitch, even, odd, low, high, y, to):  # type: ignore[no-untyped-def]
+def _interleave(streams, lanes, sums, at, pitch, even, odd, low, high, y, to):
+    def call(streams, lanes, sums, at, pitch, even, odd, low, high, y, to):
         _interleaved(streams, sums, at, pitch, even, odd, low, high, y, to)
 
     return call
@@ -71,7 +71,10 @@ def _weave(
     with cgutils.for_range(builder, count, intp=INT) as loop:
         lane = builder.mul(loop.index, INT(vector.count))
         parts = [
-            add(load_vector(builder, source, builder.add(lane, builder.mul(pitch, INT(u))), vector), biases[u % 2])
+            add(
+                load_vector(builder, source, builder.add(lane, builder.mul(pitch, INT(u))), vector),
+                biases[u % 2],
+            )
             for u in range(streams)
         ]
         line = _shuffled(builder, parts)
@@ -86,18 +89,16 @@ def _weave(
                 _store_between(builder, line, first, last, here)
 
 
-def copy_vector(lanes, source, from_, target, to):  # type: ignore[no-untyped-def]
+def copy_vector(lanes, source, from_, target, to):
     """Copy the elements of one vector register."""
     for lane in range(lanes):
         target[to + lane] = source[from_ + lane]
 
 
 @intrinsic
-def _copied(typing, source, from_, target, to):  # type: ignore[no-untyped-def]
-    def codegen(context, builder, signature, values):  # type: ignore[no-untyped-def]
-        taken = load_vector(
-            builder, data_of(context, builder, source, values[0]), values[1], vector_type(source)
-        )
+def _copied(typing, source, from_, target, to):
+    def codegen(context, builder, signature, values):
+        taken = load_vector(builder, data_of(context, builder, source, values[0]), values[1], vector_type(source))
         store_vector(builder, taken, data_of(context, builder, target, values[2]), values[3])
         return context.get_dummy_value()
 
@@ -105,8 +106,8 @@ def _copied(typing, source, from_, target, to):  # type: ignore[no-untyped-def]
 
 
 @overload(copy_vector)
-def _copy_vector(lanes, source, from_, target, to):  # type: ignore[no-untyped-def]
-    def call(lanes, source, from_, target, to):  # type: ignore[no-untyped-def]
+def _copy_vector(lanes, source, from_, target, to):
+    def call(lanes, source, from_, target, to):
         _copied(source, from_, target, to)
 
     return call
@@ -132,9 +133,7 @@ def _shuffled(builder: ir.IRBuilder, parts: list[ir.Value]) -> ir.Value:
     return builder.shuffle_vector(long, ir.Constant(long.type, ir.Undefined), _indices(order))
 
 
-def _store_between(
-    builder: ir.IRBuilder, line: ir.Value, low: ir.Value, high: ir.Value, target: ir.Value
-) -> None:
+def _store_between(builder: ir.IRBuilder, line: ir.Value, low: ir.Value, high: ir.Value, target: ir.Value) -> None:
     """Store only the lanes ``low <= lane < high``."""
     numbers = ir.VectorType(I32, line.type.count)
     lane = ir.Constant(numbers, list(range(line.type.count)))

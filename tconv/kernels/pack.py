@@ -23,7 +23,7 @@ from tconv.kernels.polyphase import (
 
 
 @register_jitable
-def _pack_block(item, shape, channels_in, blocks, segments, streams, taps, strides, w, packed):  # type: ignore[no-untyped-def]
+def _pack_block(item, shape, channels_in, blocks, segments, streams, taps, strides, w, packed):
     """The weights of one block of rows; returns zero if all are finite."""
     by_group, by_in, by_out, by_part = strides[0], strides[1], strides[2], strides[3]
     n_blocks = blocks.shape[0]
@@ -68,7 +68,7 @@ def _pack_block(item, shape, channels_in, blocks, segments, streams, taps, strid
 
 
 @compiled
-def pack(shape, channels_in, blocks, segments, streams, taps, strides, w, packed, spoiled):  # type: ignore[no-untyped-def]
+def pack(shape, channels_in, blocks, segments, streams, taps, strides, w, packed, spoiled):
     """Fill ``packed`` from the flat memory ``w``.
 
     ``taps`` holds, for each segment, outer phase and stream, where in ``w`` the taps lie; ``strides`` are those
@@ -76,4 +76,6 @@ def pack(shape, channels_in, blocks, segments, streams, taps, strides, w, packed
     weight is finite.
     """
     for item in prange(shape.groups * blocks.shape[0]):
-        spoiled[item] = _pack_block(np.int64(item), shape, channels_in, blocks, segments, streams, taps, strides, w, packed)
+        spoiled[item] = _pack_block(
+            np.int64(item), shape, channels_in, blocks, segments, streams, taps, strides, w, packed
+        )

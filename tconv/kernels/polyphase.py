@@ -75,7 +75,7 @@ COLUMN, LENGTH, LAST, TO, INSIDE, SOURCE, OUTER = range(7)
 
 
 @register_jitable
-def panel_height(channels_in_lanes, lanes, rows):  # type: ignore[no-untyped-def]
+def panel_height(channels_in_lanes, lanes, rows):
     """Height of the first panel that ``rows`` rows of packed weights are cut into."""
     if channels_in_lanes:
         vectors = (rows + lanes - 1) // lanes
@@ -84,7 +84,7 @@ def panel_height(channels_in_lanes, lanes, rows):  # type: ignore[no-untyped-def
 
 
 @register_jitable
-def padded_rows(channels_in_lanes, lanes, rows):  # type: ignore[no-untyped-def]
+def padded_rows(channels_in_lanes, lanes, rows):
     """What ``rows`` rows of packed weights take, in whole panels."""
     total = 0
     while total < rows:
@@ -93,7 +93,7 @@ def padded_rows(channels_in_lanes, lanes, rows):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _add_run(axes, position, image_to, source, column, length, runs, run):  # type: ignore[no-untyped-def]
+def _add_run(axes, position, image_to, source, column, length, runs, run):
     """Note that ``length`` columns from ``column`` on are neighbours on the last axis, from ``position`` on."""
     last = axes.shape[1] - 1
     to = image_to
@@ -114,7 +114,7 @@ def _add_run(axes, position, image_to, source, column, length, runs, run):  # ty
 
 
 @register_jitable
-def _vector_columns(shape, axes, group, tile, position, starts, runs):  # type: ignore[no-untyped-def]
+def _vector_columns(shape, axes, group, tile, position, starts, runs):
     """Columns of a tile with positions in the lanes: a few vectors, each of neighbours in the halo buffer."""
     last = axes.shape[1] - 1
     vectors = shape.tile_starts
@@ -160,7 +160,7 @@ def _vector_columns(shape, axes, group, tile, position, starts, runs):  # type: 
 
 
 @register_jitable
-def _single_columns(shape, axes, group, tile, position, starts, runs):  # type: ignore[no-untyped-def]
+def _single_columns(shape, axes, group, tile, position, starts, runs):
     """Columns of a tile with channels in the lanes: positions one by one, without gaps."""
     last = axes.shape[1] - 1
     column = tile * shape.tile_columns
@@ -192,7 +192,7 @@ def _single_columns(shape, axes, group, tile, position, starts, runs):  # type: 
 
 
 @inlined
-def _list_copies(lanes, runs, n_runs, copies):  # type: ignore[no-untyped-def]
+def _list_copies(lanes, runs, n_runs, copies):
     """Vector by vector, what to copy from where to which column; returns how many."""
     n = 0
     for r in range(n_runs):
@@ -204,7 +204,7 @@ def _list_copies(lanes, runs, n_runs, copies):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _gather(lanes, halo, copies, n_copies, offsets, offset, depth, panel, width):  # type: ignore[no-untyped-def]
+def _gather(lanes, halo, copies, n_copies, offsets, offset, depth, panel, width):
     """Copy what a tile reads into rows of ``width`` neighbours, one row for each step of the depth.
 
     Whole vectors are copied: what is too much at the end of a run is overwritten by the next run, or next row.
@@ -217,9 +217,7 @@ def _gather(lanes, halo, copies, n_copies, offsets, offset, depth, panel, width)
 
 
 @inlined
-def _positions_product(
-    shape, vectors, first, depth, whole, rows, x, starts, offsets, offset, w, at, sums, to
-):  # type: ignore[no-untyped-def]
+def _positions_product(shape, vectors, first, depth, whole, rows, x, starts, offsets, offset, w, at, sums, to):
     """Sums of ``rows`` rows over ``vectors`` vectors of positions, ``depth`` steps from ``first`` on of ``whole``.
 
     Returns where the weights of the next rows begin.
@@ -240,7 +238,7 @@ def _positions_product(
 
 
 @register_jitable
-def _channels_product(shape, used, depth, rows, pitch, halo, starts, offsets, offset, w, at, sums, to):  # type: ignore[no-untyped-def]
+def _channels_product(shape, used, depth, rows, pitch, halo, starts, offsets, offset, w, at, sums, to):
     """The same with channels in the lanes, over the first ``used`` columns of the tile."""
     lanes = shape.lanes
     row = 0
@@ -262,7 +260,7 @@ def _channels_product(shape, used, depth, rows, pitch, halo, starts, offsets, of
 
 
 @inlined
-def _write(shape, axes, block, lines, streams, bias, group, runs, n_runs, sums, to, cell, y):  # type: ignore[no-untyped-def]
+def _write(shape, axes, block, lines, streams, bias, group, runs, n_runs, sums, to, cell, y):
     """Write a block's sums; ``cell`` holds the strides of sums by stream, line and column."""
     last = axes.shape[1] - 1
     by_stream, by_line, by_column = cell
@@ -306,8 +304,9 @@ def _write(shape, axes, block, lines, streams, bias, group, runs, n_runs, sums, 
 
 @inlined
 def _section_product(
-    shape, section, loaded, blocks, segments, used, offsets, ladder, halo, starts, copies, n_copies, panel, w, weights, sums,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+    shape, section, loaded, blocks, segments, used, offsets, ladder, halo, starts, copies, n_copies, panel,
+    w, weights, sums,
+):  # fmt: skip
     """Sums of the blocks of a section over one tile, positions in the lanes; ``loaded`` names what the panel holds."""
     first_block = section[BLOCK]
     width = shape.tile_columns
@@ -349,7 +348,7 @@ def _section_product(
 def _work(
     worker, workers, shape, axes, sections, chunks, blocks, segments, lines, streams, offsets, ladder, halo, w, bias, y,
     my_sums, my_starts, my_runs, my_copies, my_panel,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """The units of one worker."""
     units = shape.groups * shape.tiles * shape.row_chunks
     width = shape.tile_columns
@@ -386,9 +385,7 @@ def _work(
                 n_lines = block[LINES]
                 cell = (n_lines * width, width, 1)
                 if shape.channels_in_lanes:
-                    pitch = (
-                        block[STREAMS] * n_lines // shape.lanes + 2
-                    ) * shape.lanes  # room for padding
+                    pitch = (block[STREAMS] * n_lines // shape.lanes + 2) * shape.lanes  # room for padding
                     cell = (n_lines, 1, pitch)
                     at = weights + block[WEIGHTS]
                     to = 0
@@ -409,7 +406,7 @@ def _work(
 def forward(
     shape, axes, sections, chunks, blocks, segments, lines, streams, offsets, ladder, halo, w, bias, y,
     sums, starts, runs, copies, panels,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """Compute ``y`` from the halo buffer and packed weights.
 
     ``sections[chunks[i]:chunks[i + 1]]`` are the rows of one chunk; ``ladder`` holds the offsets of the rows of a

@@ -144,7 +144,7 @@ def _emit(
         store_vector(builder, builder.load(cell), sums, at)
 
 
-def positions_tile(rows, vectors, lanes, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch):  # type: ignore[no-untyped-def]
+def positions_tile(rows, vectors, lanes, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch):
     """``rows`` channels times ``vectors`` vectors of positions, ``depth`` steps."""
     for r in range(rows):
         for j in range(vectors):
@@ -156,7 +156,7 @@ def positions_tile(rows, vectors, lanes, depth, resume, x, starts, offsets, offs
                 sums[cell] = total
 
 
-def channels_tile(rows, vectors, lanes, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch):  # type: ignore[no-untyped-def]
+def channels_tile(rows, vectors, lanes, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch):
     """``rows`` positions times ``vectors`` vectors of channels, ``depth`` steps; ``offset`` is where both begin."""
     width = vectors * lanes
     for r in range(rows):
@@ -172,8 +172,8 @@ def _compiled(tile: Callable[..., None], shapes: list[tuple[int, int]], position
     """Let compiled code that calls ``tile`` get vector operations, one loop for each of ``shapes``."""
 
     @intrinsic
-    def emitted(typing, rows, vectors, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch):  # type: ignore[no-untyped-def]
-        def codegen(context, builder, signature, values):  # type: ignore[no-untyped-def]
+    def emitted(typing, rows, vectors, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch):
+        def codegen(context, builder, signature, values):
             rows, vectors, depth, resume, _, _, _, offset, _, at, _, to, pitch = values
             image, places, table, weights, result = (
                 data_of(context, builder, signature.args[i], values[i]) for i in (4, 5, 6, 8, 10)
@@ -183,7 +183,7 @@ def _compiled(tile: Callable[..., None], shapes: list[tuple[int, int]], position
             )
             vector = vector_type(x)
 
-            def operands(k, rows, vectors):  # type: ignore[no-untyped-def]
+            def operands(k, rows, vectors):
                 shift = builder.load(builder.gep(table, [k]))
                 size = rows if positions else vectors * vector.count
                 packed = builder.gep(weights, [builder.mul(k, INT(size))])
@@ -210,8 +210,8 @@ def _compiled(tile: Callable[..., None], shapes: list[tuple[int, int]], position
         return types.void(n, n, n, n, x, starts, offsets, n, w, n, sums, n, n), codegen
 
     @overload(tile)
-    def choose(rows, vectors, lanes, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch):  # type: ignore[no-untyped-def]
-        def call(rows, vectors, lanes, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch):  # type: ignore[no-untyped-def]
+    def choose(rows, vectors, lanes, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch):
+        def call(rows, vectors, lanes, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch):
             emitted(rows, vectors, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch)
 
         return call

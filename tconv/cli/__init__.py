@@ -1,0 +1,59 @@
+"""The command line: ``tconv`` and ``python -m tconv``."""
+
+from __future__ import annotations
+
+import sys
+from argparse import REMAINDER, SUPPRESS
+from collections.abc import Sequence
+from importlib import import_module
+
+from tconv import __version__
+from tconv.cli.arguments import Parser
+from tconv.errors import TconvError
+
+# Each is a module of this package with a function run(arguments) that returns the exit status. It is imported
+# when it is chosen, so that help and wrong arguments are answered at once.
+COMMANDS = {
+    "upscale": "enlarge a picture with bilinear, bicubic or Lanczos interpolation",
+    "size": "the size of an output, with its derivation",
+    "plan": "which algorithm would run for given shapes, at what cost, and why",
+    "info": "versions, threads and vector instructions that tconv found here",
+}
+
+DESCRIPTION = """\
+Transposed convolution in any number of dimensions, fast and exact.
+
+Without a command: shows the document's example, checks every algorithm against
+the exact expansion, measures a few layers, and enlarges a photograph. It takes
+about half a minute the first time, while Numba compiles. The exit status is 1
+if any check fails.
+"""
+
+
+def _parser() -> Parser:
+    commands = "\n".join(f"  {name:9} {summary}" for name, summary in COMMANDS.items())
+    parser = Parser(
+        prog="tconv",
+        usage="tconv [COMMAND ...]",
+        description=DESCRIPTION,
+        epilog=f"commands:\n{commands}\n\n'tconv COMMAND --help' says more about each.",
+    )
+    parser.add_argument("--version", action="version", version=f"tconv {__version__}")
+    parser.add_argument("command", nargs="?", choices=COMMANDS, help=SUPPRESS)
+    parser.add_argument("arguments", nargs=REMAINDER, help=SUPPRESS)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    Status 0 is success, 1 a failed check, 2 a wrong argument or a file that cannot be read or written.
+    """
+    chosen = _parser().parse_args(arguments)
+    command = import_module(f"tconv.cli.{chosen.command or 'tour'}")
+    try:
+        status: int = command.run(chosen.arguments)
+    except (TconvError, OSError) as error:
+        print(f"tconv {chosen.command}: {error}", file=sys.stderr)
+        return 2
+    return status

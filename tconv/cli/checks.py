@@ -1,0 +1,261 @@
+"""Part 2 of the tour: every algorithm against `symbolic`, the exact expansion.
+
+An algorithm with an operator makes a row, five checks the columns. No tolerance is guessed: symbols and
+integers are compared exactly, floats with the bound that rounding errors obey.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from itertools import product
+from typing import Any
+
+import numba
+import numpy as np
+import sympy
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+import symbolic
+import tconv
+from tconv.algorithms import ALGORITHMS
+from tconv.geometry import Axis, Operator, Problem
+
+
+@dataclass(frozen=True)
+class Case:
+    """A transposed convolution, by the shapes of x and w. As an ordinary one it goes back with the same w."""
+
+    x: tuple[int, ...]
+    w: tuple[int, ...]
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+    groups: int = 1
+    output_padding: int = 0
+
+    def keywords(self, operator: Operator) -> dict[str, Any]:
+        """The keyword arguments of a call."""
+        words = {
+            "stride": self.stride,
+            "padding": self.padding,
+            "dilation": self.dilation,
+            "groups": self.groups,
+        }
+        return {**words, "output_padding": self.output_padding} if operator == "conv_transpose" else words
+
+    def input(self, operator: Operator) -> tuple[int, ...]:
+        """The shape of what goes in."""
+        if operator == "conv_transpose":
+            return self.x
+        sizes = tconv.output_size(
+            self.x[2:],
+            self.w[2:],
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            output_padding=self.output_padding,
+        )
+        return (self.x[0], self.w[1] * self.groups, *sizes)
+
+
+def _line(i: int, k: int, s: int, p: int, d: int, op: int) -> Case:
+    return Case((1, 1, i), (1, 1, k), s, p, d, output_padding=op)
+
+
+# Every case on a line up to these sizes whose output is not empty, for both operators.
+BOX = [
+    _line(i, k, s, p, d, op)
+    for i, k, s, p, d, op in product((1, 2, 3), (1, 2, 3), (1, 2, 3), (0, 1), (1, 2), (0, 1))
+    if (i - 1) * s + (k - 1) * d + 1 - 2 * p + op > 0
+]
+DOCUMENT = Case((1, 1, 2, 2), (1, 1, 2, 2))
+CHOSEN = [
+    DOCUMENT,
+    Case((2, 2, 3, 2), (2, 3, 2, 3), stride=2, padding=1, output_padding=1),
+    Case((1, 4, 3, 3), (4, 1, 3, 3), stride=2, padding=1, groups=2),
+    Case((1, 2, 2, 3, 2), (2, 2, 2, 2, 3), stride=2, dilation=2),
+    Case((1, 1, 2, 2, 2, 2), (1, 1, 2, 2, 2, 2), stride=2),
+]
+LARGER = [
+    Case((1, 4, 7, 5), (4, 3, 4, 4), stride=2, padding=1),
+    Case((1, 4, 5, 6), (4, 2, 3, 5), stride=3, padding=1, groups=2, output_padding=2),
+    Case((1, 3, 4, 5, 4), (3, 2, 2, 3, 2), stride=2, dilation=2),
+    Case((3, 2, 21), (2, 5, 9), stride=4, padding=2),
+    Case((2, 3, 5), (3, 2, 32), stride=16, padding=8),
+    Case((2, 4, 1, 1), (4, 16, 4, 4)),
+    Case((1, 2, 3, 3, 3, 3), (2, 2, 2, 2, 2, 2), stride=2),
+]
+# Enough work for every thread.
+LARGEST = Case((4, 16, 40, 40), (16, 12, 4, 4), stride=2, padding=1)
+
+OPERATORS: tuple[Operator, ...] = ("conv_transpose", "conv")
+ADJOINT = {"conv_transpose": tconv.conv_transpose_input_vjp, "conv": tconv.conv_input_vjp}
+
+Verdict = tuple[Case, str | None]  # a case, and what is wrong with it
+
+
+def _compute(method: str, operator: Operator, case: Case, x: Any, w: Any, **more: Any) -> np.ndarray:
+    y: np.ndarray = getattr(tconv, operator)(x, w, method=method, **case.keywords(operator), **more)
+    return y
+
+
+def _expand(operator: Operator, case: Case, x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """What `symbolic` makes of it, as an object array."""
+    route = getattr(symbolic, operator)
+    y = route(x.tolist(), w.tolist(), layout="NC...", **case.keywords(operator))
+    return np.array(y.tolist(), object)
+
+
+@cache
+def _symbols(operator: Operator, case: Case) -> tuple[np.ndarray, ...]:
+    """Symbols for x and w, and the expressions that must come out."""
+    x = np.array(symbolic.array("x", case.input(operator)).tolist(), object)
+    w = np.array(symbolic.array("w", case.w).tolist(), object)
+    return x, w, _expand(operator, case, x, w)
+
+
+@cache
+def _integers(operator: Operator, case: Case) -> tuple[np.ndarray, ...]:
+    """Random integers of 24 bits, which float32 holds too, for x and w, and the exact result."""
+    random = np.random.default_rng(0)
+    x = random.integers(-(2**24), 2**24, case.input(operator))
+    w = random.integers(-(2**24), 2**24, case.w)
+    return x, w, _expand(operator, case, x, w)
+
+
+@cache
+def _rounding_bound(operator: Operator, case: Case) -> np.ndarray:
+    """How far float32 may be off: ``gamma(n) * sum |x||w|``, ``gamma(n) = n*u / (1 - n*u)``, ``u = 2**-24``.
+
+    `n` is the number of products in an output (Higham, Accuracy and Stability of Numerical Algorithms, 2002,
+    section 3.1).
+    """
+    x, w, _ = _integers(operator, case)
+    terms = _expand(operator, case, np.ones_like(x), np.ones_like(w))
+    size = _expand(operator, case, abs(x), abs(w))
+    gamma = np.array([Fraction(int(n), 2**24 - int(n)) for n in terms.flat], object).reshape(terms.shape)
+    bound: np.ndarray = gamma * size
+    return bound
+
+
+def symbols(method: str, operator: Operator) -> Iterator[Verdict]:
+    """The Python body of the kernel, on symbols, gives the polynomials of `symbolic`: differences 0."""
+    for case in BOX + CHOSEN:
+        x, w, expected = _symbols(operator, case)
+        y = _compute(method, operator, case, x, w)
+        yield case, _first_wrong(expected, y, [sympy.expand(d) != 0 for d in (y - expected).flat])
+
+
+def integers(method: str, operator: Operator) -> Iterator[Verdict]:
+    """The compiled kernel, on integers, gives the exact result."""
+    for case in BOX + CHOSEN + LARGER:
+        x, w, expected = _integers(operator, case)
+        y = _compute(method, operator, case, x, w)
+        yield case, _first_wrong(expected, y, (y != expected).flat)
+
+
+def floats(method: str, operator: Operator) -> Iterator[Verdict]:
+    """The compiled kernel, on random floats, is as near to the exact result as rounding errors must be."""
+    for case in CHOSEN + LARGER:
+        x, w, expected = _integers(operator, case)
+        y = _compute(method, operator, case, x.astype(np.float32), w.astype(np.float32))
+        error = abs(np.array([int(value) for value in y.flat], object).reshape(y.shape) - expected)
+        yield case, _first_wrong(expected, y, (error > _rounding_bound(operator, case)).flat)
+
+
+def adjoint(method: str, operator: Operator) -> Iterator[Verdict]:
+    """<A x, g> = <x, A' g> for integers, where A' is the other operator with the same weights."""
+    for case in CHOSEN + LARGER:
+        x, w, _ = _integers(operator, case)
+        y = _compute(method, operator, case, x, w)
+        g = np.random.default_rng(1).integers(-100, 100, y.shape)
+        back = ADJOINT[operator](g, w, input_size=x.shape[2:], **case.keywords(operator))
+        there, and_back = int(np.vdot(y, g)), int(np.vdot(x, back))
+        yield case, None if there == and_back else f"<A x, g> = {there}, but <x, A' g> = {and_back}"
+
+
+def threads(method: str, operator: Operator) -> Iterator[Verdict]:
+    """One thread and all threads give the same bits."""
+    random = np.random.default_rng(0)
+    for case in (*LARGER, LARGEST) if numba.config.NUMBA_NUM_THREADS > 1 else ():
+        x = random.standard_normal(case.input(operator), np.float32)
+        w = random.standard_normal(case.w, np.float32)
+        one, all_threads = (
+            _compute(method, operator, case, x, w, threads=n) for n in (1, numba.config.NUMBA_NUM_THREADS)
+        )
+        yield case, _first_wrong(one, all_threads, (one.view(np.int32) != all_threads.view(np.int32)).flat)
+
+
+CHECKS: dict[str, Callable[[str, Operator], Iterator[Verdict]]] = {
+    "symbols": symbols,
+    "integers": integers,
+    "floats": floats,
+    "adjoint": adjoint,
+    "threads": threads,
+}
+
+
+def _first_wrong(expected: np.ndarray, y: np.ndarray, wrong: Any) -> str | None:
+    if y.shape != expected.shape:
+        return f"the result has shape {y.shape}, not {expected.shape}"
+    places = np.flatnonzero(list(wrong))
+    if not places.size:
+        return None
+    place = tuple(int(n) for n in np.unravel_index(places[0], y.shape))
+    return f"{places.size} of {y.size} values are wrong, first y{list(place)}: {y[place]}, not {expected[place]}"
+
+
+def rows() -> list[tuple[str, Operator]]:
+    """Each algorithm with each operator that it computes."""
+    line = (Axis(size_in=2, size_kernel=2, stride=1, dilation=1, crop=0, size_out=3),)
+    return [
+        (name, operator)
+        for name, algorithm in ALGORITHMS.items()
+        for operator in OPERATORS
+        if algorithm.supports(Problem(operator, 1, 1, 1, 1, line, "float32")) is None
+    ]
+
+
+def show(console: Console) -> bool:
+    """Run all checks, print them as a table, and say whether all have passed."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("algorithm", no_wrap=True)
+    table.add_column("operator", no_wrap=True)
+    for name in CHECKS:
+        table.add_column(name, justify="right")
+    failures = []
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=len(rows()) * len(CHECKS))
+        for method, operator in rows():
+            cells = []
+            for name, check in CHECKS.items():
+                progress.update(task, description=f"{method}, {name} (Numba compiles it the first time)")
+                verdicts = list(check(method, operator))
+                wrong = [f"{method}, {operator}, {name}: {case}: {what}" for case, what in verdicts if what]
+                cells.append(_cell(len(verdicts), len(wrong)))
+                failures += wrong
+                progress.advance(task)
+            table.add_row(method, operator, *cells)
+    console.print(table)
+    console.print(
+        "The numbers count problems that came out right: exactly on symbols and on integers, within the "
+        "proved bound on floats, with <A x, g> = <x, A' g> on integers (adjoint), with the same bits on one "
+        f"thread and on {numba.config.NUMBA_NUM_THREADS} (threads).",
+        highlight=False,
+    )
+    for failure in failures[:5]:
+        console.print(failure, style="red", highlight=False)
+    return not failures
+
+
+def _cell(total: int, wrong: int) -> str:
+    if wrong:
+        return f"[bold red]{wrong} of {total} failed[/]"
+    return f"[green]{total}[/]" if total else "-"

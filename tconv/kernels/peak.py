@@ -1,0 +1,22 @@
+"""The multiply-add peak: the tallest register tile on operands that stay in the first-level cache."""
+
+from __future__ import annotations
+
+from numba import prange
+
+from tconv.kernels.launch import compiled
+from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS, positions_tile
+
+ROWS = POSITION_ROWS[0]
+DEPTH = 64
+
+
+@compiled
+def repeat_tile(times, lanes, x, starts, offsets, w, sums):
+    """Run the tile ``times`` times on each row of ``sums``, one row to a worker."""
+    for worker in prange(sums.shape[0]):
+        for _ in range(times):
+            positions_tile(
+                ROWS, POSITION_VECTORS, lanes, DEPTH, 0, x, starts, offsets, 0, w, 0,
+                sums[worker], 0, POSITION_VECTORS * lanes,
+            )  # fmt: skip

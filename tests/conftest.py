@@ -1,0 +1,22 @@
+"""How tests are run: on two threads even where there is one core, with the same random examples every time.
+
+``HYPOTHESIS_PROFILE=search python -m pytest tests/test_random.py`` looks for new ones.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# Read when Numba is imported, which no test has done yet.
+os.environ.setdefault("NUMBA_NUM_THREADS", str(max(2, os.cpu_count() or 1)))
+
+# The first call of a compiled kernel takes seconds, so no example has a deadline.
+settings.register_profile(
+    "fixed", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "search", deadline=None, max_examples=1000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))

@@ -1,0 +1,423 @@
+"""The benchmark program, without peers: its table, its judge, its worker processes, its report."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tconv
+from benchmarks import __main__ as program
+from benchmarks import first_call, layers, memory, operands, reference, report, results, rounds, session
+from benchmarks.engines import ENGINES, Engine, Operands, Refused
+from benchmarks.layers import LAYERS, Layer
+from benchmarks.process import ROOT, Crew, Gone, Slow, Worker
+from tests import oracle
+
+SMALL = {
+    "document": Layer("document", (1, 1, 2, 2), 1, 2),
+    "1-D": Layer("1-D", (2, 3, 5), 4, 4, 2, 1),
+    "groups": Layer("groups", (2, 6, 3, 4), 4, 3, 2, 1, 1, groups=2, bias=False),
+    "k < s": Layer("k < s", (1, 2, 3, 3), 2, 1, 3, 0, 2),
+    "gcd": Layer("gcd", (1, 2, 4, 3), 2, 3, 4, 1, 1, dilation=2),
+    "mixed": Layer("mixed", (1, 2, 3, 2, 4), 3, (1, 2, 3), (1, 2, 3), (0, 0, 1), (0, 1, 0), (2, 1, 1)),
+    "4-D": Layer("4-D", (1, 2, 2, 2, 2, 2), 2, 2, 2),
+}
+
+
+@pytest.fixture(params=list(SMALL.values()), ids=list(SMALL))
+def layer(request: pytest.FixtureRequest) -> Layer:
+    row: Layer = request.param
+    return row
+
+
+def expected(layer: Layer, numbers: Operands) -> np.ndarray[Any, Any]:
+    named = (layer.stride, layer.dilation, layer.padding)
+    stride, dilation, crop = map(layer.per_axis, named)
+    return oracle.conv_transpose(
+        numbers.x,
+        numbers.w,
+        numbers.bias,
+        stride=stride,
+        dilation=dilation,
+        crop=crop,
+        size_out=layer.y[2:],
+        groups=layer.groups,
+    )
+
+
+# The table
+
+
+def test_names_are_unique_and_sourced() -> None:
+    assert len({row.name for row in LAYERS}) == len(LAYERS)
+    assert all(row.source for row in LAYERS)
+
+
+@pytest.mark.parametrize("row", LAYERS, ids=lambda row: row.name)
+def test_sizes_are_those_of_the_library(row: Layer) -> None:
+    named = (row.kernel, row.stride, row.padding, row.output_padding, row.dilation)
+    kernel, stride, padding, output_padding, dilation = map(row.per_axis, named)
+    assert row.y[2:] == tconv.output_size(
+        row.size_in, kernel, stride=stride, padding=padding, output_padding=output_padding, dilation=dilation
+    )
+    assert row.x[1] % row.groups == row.channels_out % row.groups == 0
+
+
+def test_operations_and_terms_are_counted(layer: Layer) -> None:
+    """On ones every product is one: the outputs add up to their number, the largest output is the terms."""
+    whole = replace(layer, padding=0, output_padding=0, bias=False)
+    ones = oracle.conv_transpose(
+        np.ones(whole.x, int),
+        np.ones(whole.w, int),
+        None,
+        stride=whole.per_axis(whole.stride),
+        dilation=whole.per_axis(whole.dilation),
+        crop=whole.per_axis(0),
+        size_out=whole.y[2:],
+        groups=whole.groups,
+    )
+    assert 2 * ones.sum() == layer.operations
+    wide = replace(whole, x=(1, whole.x[1], *(9 for _ in whole.size_in)))
+    if len(wide.x) == 4:
+        most = reference.transposed(wide, np.ones(wide.x), np.ones(wide.w), None).max()
+        assert most == layer.terms - 1
+
+
+def test_a_layer_survives_json() -> None:
+    for row in LAYERS:
+        assert Layer.from_json(json.loads(json.dumps(asdict(row)))) == row
+
+
+def test_patterns_select() -> None:
+    assert [row.name for row in layers.select(["dcgan.[45]", "istft"])] == ["dcgan.4", "dcgan.5", "istft"]
+    assert 15 < len(layers.select(quick=True)) < len(layers.select()) == len(LAYERS)
+    with pytest.raises(ValueError, match="nothing matches 'resnet'"):
+        layers.select(["resnet"])
+
+
+@pytest.mark.parametrize("module", [layers, report, results], ids=lambda module: module.__name__)
+def test_examples_in_docstrings(module: ModuleType) -> None:
+    assert doctest.testmod(module).failed == 0
+
+
+# The judge
+
+
+@pytest.mark.parametrize("dtype", operands.DTYPES)
+def test_the_reference_is_the_definition(layer: Layer, dtype: str) -> None:
+    numbers = operands.random(layer, dtype)
+    truth = reference.truth(layer, numbers)
+    bias = None if numbers.bias is None else numbers.bias.astype(object)
+    exact = expected(layer, Operands(numbers.x.astype(object), numbers.w.astype(object), bias))
+    np.testing.assert_allclose(truth.y, exact.astype(truth.y.dtype), rtol=1e-12, atol=1e-12)
+    verdict = truth.judge(expected(layer, numbers))
+    assert verdict["of_bound"] <= 1
+    assert verdict["error"] < 1e-5
+
+
+@pytest.mark.parametrize("dtype", ["float32", "complex64", "int32"])
+def test_the_judge_refuses_what_is_wrong(dtype: str) -> None:
+    row = SMALL["1-D"]
+    numbers = operands.random(row, dtype)
+    truth = reference.truth(row, numbers)
+    right = truth.y.astype(dtype)
+    assert truth.judge(right)["of_bound"] <= 1
+    assert truth.judge(np.roll(right, 1, -1))["of_bound"] > 1
+    assert truth.judge(right[..., :-1])["of_bound"] > 1
+    assert truth.judge(right + right.dtype.type(1))["of_bound"] > 1
+    if dtype != "int32":
+        assert truth.judge(right * np.nan)["of_bound"] == np.inf
+
+
+def test_operands_are_saved_and_always_the_same(layer: Layer, tmp_path: Path) -> None:
+    operands.save(replace(operands.random(SMALL["1-D"], "float32")), tmp_path)
+    operands.save(operands.random(layer, "complex64"), tmp_path)
+    again = operands.load(tmp_path)
+    for name, array in vars(operands.random(layer, "complex64")).items():
+        if array is None:
+            assert getattr(again, name) is None
+        else:
+            np.testing.assert_array_equal(getattr(again, name), array, strict=True)
+
+
+# The processes
+
+
+def test_a_worker_loads_numpy_and_its_engine_only() -> None:
+    code = "import sys, benchmarks.worker; print(*{'numba', 'tconv', 'sympy', 'scipy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("module", sorted({engine.module for engine in ENGINES.values()}))
+def test_an_engine_imports_its_framework_only(module: str) -> None:
+    tree = ast.parse((ROOT / "benchmarks" / "engines" / f"{module}.py").read_text())
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    theirs = {name.partition(".")[0] for name in imported} - set(sys.stdlib_module_names) - {"numpy"}
+    allowed = {"benchmarks", module, *{"onnxruntime": ["onnx"], "tconv": ["numba"]}.get(module, [])}
+    assert theirs <= allowed
+    assert {name for name in imported if name.startswith("benchmarks")} <= {
+        "benchmarks.engines",
+        "benchmarks.layers",
+    }
+
+
+def test_a_worker_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENGINES, "nosuch", Engine("nosuch", "", "", ""))
+    with Crew(1, {}) as crew, pytest.raises(Gone, match=r"No module named 'benchmarks\.engines\.nosuch'"):
+        crew.ask("nosuch", "hello")
+
+
+def test_a_worker_that_is_slow_is_ended() -> None:
+    worker = Worker("tconv", 1)
+    with pytest.raises(Slow, match="no answer within 0 s"):
+        worker.ask("hello", 0.0)
+    with pytest.raises(Gone):
+        worker.ask("hello", 10.0)
+
+
+@pytest.fixture(scope="module")
+def crew() -> Iterator[Crew]:
+    with Crew(1, {}) as crew:
+        yield crew
+
+
+@pytest.mark.parametrize("engine", [name for name, engine in ENGINES.items() if engine.module == "tconv"])
+def test_every_form_of_tconv_is_right(crew: Crew, engine: str, tmp_path: Path) -> None:
+    schedule = rounds.Schedule(rounds=1, seconds=0.0, warmup=0.0, pause=0.0)
+    for row in SMALL.values():
+        entry = rounds.measure(row, [engine], crew, "float32", tmp_path, schedule)[engine]
+        assert entry["of_bound"] <= 1
+        assert len(entry["rounds_ms"]) == 1
+
+
+def test_an_engine_that_fails_on_a_layer_says_why(crew: Crew, tmp_path: Path) -> None:
+    row = replace(SMALL["1-D"], padding=-1)
+    entries = rounds.measure(SMALL["1-D"], ["tconv"], crew, "float32", tmp_path, rounds.Schedule(1, 0, 0, 0))
+    assert "ms" in entries["tconv"]
+    with pytest.raises(Refused, match="groups"):
+        crew.ask("tconv", "build", layer=asdict(replace(row, groups=2)), form="layer", folder=str(tmp_path))
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="counts memory as Linux does")
+def test_memory_is_measured(crew: Crew, tmp_path: Path) -> None:
+    entry = memory.measure(SMALL["1-D"], ["tconv"], crew, "float32", tmp_path)["tconv"]
+    assert entry["kept_mib"] >= 0
+    assert 0 <= entry["extra_mib"] < 50
+
+
+def test_first_calls_are_measured(crew: Crew, tmp_path: Path) -> None:
+    entry = first_call.measure(SMALL["1-D"], ["tconv.function"], crew, "float32", tmp_path, 2)
+    assert set(entry["tconv.function"]) == {"new_ms", "later_ms"}
+
+
+class Script:
+    """A crew whose answers are written down: for each engine and question one answer, or what it raises."""
+
+    def __init__(self, answers: dict[tuple[str, str], Any]) -> None:
+        self.answers = answers
+        self.asked: list[tuple[str, str]] = []
+
+    def ask(self, engine: str, do: str, limit: float = 0.0, **request: Any) -> dict[str, Any]:
+        self.asked.append((engine, do))
+        answer = self.answers.get((engine, do), self.answers.get(("*", do)))
+        if isinstance(answer, Exception):
+            raise answer
+        if callable(answer):
+            np.save(request["path"], answer(np.load(Path(request["path"]).parent / "x.npy")))
+            return {"seconds": 3.0 if engine == "slow" else 0.001}
+        return {"seconds": answer}
+
+
+def test_engines_take_turns_and_the_slow_one_only_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = Layer("copy", (1, 1, 5), 1, 1, bias=False)
+    w = operands.random(row, "float32").w.item()
+    script = Script(
+        {
+            ("*", "build"): 0.1,
+            ("*", "first"): 0.2,
+            ("*", "result"): lambda x: x * np.float32(w),
+            ("wrong", "result"): lambda x: x + 1,
+            ("*", "time"): [0.001, 0.003, 0.002],
+            ("slow", "time"): [4.0],
+            ("slower", "first"): Slow("no answer"),
+            ("unable", "build"): Refused("1 to 3 dimensions only"),
+        }
+    )
+    engines = ["tconv", "slow", "wrong", "slower", "unable"]
+    for name in engines:
+        monkeypatch.setitem(ENGINES, name, Engine(name, "", name, ""))
+    crew: Any = script
+    schedule = rounds.Schedule(rounds=2, seconds=0.0, warmup=0.0, pause=0.0)
+    entries = rounds.measure(row, engines, crew, "float32", tmp_path, schedule)
+    assert [engine for engine, do in script.asked if do == "time"] == [
+        "tconv",
+        "slow",
+        "wrong",
+        "tconv",
+        "wrong",
+    ]
+    assert entries["tconv"]["ms"] == pytest.approx(2.0)
+    assert entries["tconv"]["of_bound"] <= 1 < entries["wrong"]["of_bound"]
+    assert entries["slow"]["rounds_ms"] == [4000.0]
+    assert entries["slower"] == {"slower_than_s": rounds.SLOWEST}
+    assert entries["unable"] == {"refused": "1 to 3 dimensions only"}
+
+
+# The report
+
+
+def entry(*rounds_ms: float, of_bound: float = 0.1) -> dict[str, Any]:
+    times = sorted(rounds_ms)
+    return {"ms": times[len(times) // 2], "rounds_ms": list(rounds_ms), "error": 1e-6, "of_bound": of_bound}
+
+
+@pytest.fixture
+def found() -> results.Results:
+    row = results.row(layers.select(["dcgan.4"])[0], "float32")
+    other = results.row(layers.select(["tiny"])[0], "float32")
+    row["times"] = {
+        "tconv": entry(4.0, 5.0, 6.0),
+        "torch": entry(10.0, 10.0, 9.0),
+        "onnxruntime": entry(8.0, 9.0, 9.0),
+        "openvino": entry(1.0, 1.0, 1.0, of_bound=7.0),
+        "jax": {"slower_than_s": 20.0},
+    }
+    other["times"] = {"tconv": entry(0.002), "torch": entry(0.001), "openvino": {"refused": "no reason"}}
+    other["memory"] = {"tconv": {"kept_mib": 1.0, "extra_mib": 2.5}}
+    other["first_call"] = {"tconv": {"new_ms": 3.0, "later_ms": 2.0}}
+    return {
+        "what": "",
+        "date": "2030-01-02T03:04:05+00:00",
+        "commit": "abc",
+        "machine": {"cpu": "A Processor", "cores": 2, "vectors": ["avx2"], "system": "", "python": ""},
+        "versions": {"tconv": "1.2.3"},
+        "threads": 2,
+        "dtype": "float32",
+        "limits": {"operations": 430e9, "bytes": 20e9},
+        "rows": {"dcgan.4": row, "tiny": other},
+    }
+
+
+def test_figures_follow_from_the_rounds(found: results.Results) -> None:
+    row = found["rows"]["dcgan.4"]
+    assert results.best_peer(row) == "onnxruntime"  # OpenVINO's result is wrong, so its time is none
+    assert results.ratio(row, "tconv", "onnxruntime") == (1.8, 1.5, 2.0)
+    assert results.share_of_limit(found, row, "tconv") == pytest.approx(
+        (row["operations"] / 430e9 / 0.005, "arithmetic")
+    )
+    assert results.milliseconds(row, "jax") is None
+    assert not results.wrong(found)
+    row["times"]["tconv.out"] = entry(1.0, of_bound=1.5)
+    assert results.wrong(found)
+
+
+def test_the_short_table(found: results.Results) -> None:
+    text = report.compact(found, "results/page.md")
+    lines = text.splitlines()
+    assert "| dcgan.4 | 16x128x16x16 -> 64, k4 s2 p1 | **5.00** | 10.0 | 9.00 | wrong | > 20000 | 1.80 |" in lines
+    assert not any(line.startswith("| tiny") for line in lines)  # not a quick row
+    assert "All 2 layers: [results/page.md](results/page.md)." in lines
+    assert "faster than the best peer on 1 of 2 layers" in text
+    assert "with 0.2 GFLOP or more, never below 1.80 (dcgan.4)" in text
+    assert "A Processor, 2 cores, avx2, multiply-add peak 430 GFLOP/s, copy 20 GB/s; float32, 2 threads" in text
+
+
+def test_the_long_page(found: results.Results) -> None:
+    page = report.full(found)
+    assert "| tiny | 3.00 / 2.00 |" in page
+    assert "| tiny | 1.0 / 2.5 |" in page
+    assert "* OpenVINO, times: no reason (tiny)" in page
+    assert "50 % arithmetic" in page
+    assert all(engine.about in page for engine in ENGINES.values())
+
+
+def test_readme_is_changed_between_the_markers_only(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    assert not report.put_between_markers(readme, "table")
+    readme.write_text("no place\n")
+    assert not report.put_between_markers(readme, "table")
+    readme.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    assert report.put_between_markers(readme, "new")
+    assert readme.read_text() == f"before\n{report.BEGIN}\n\nnew\n\n{report.END}\nafter\n"
+
+
+# The program
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--layers", "resnet"], "--layers: nothing matches 'resnet'"),
+        (
+            ["--peers", "torch,caffe"],
+            "--peers: no peer 'caffe'; there are torch, onnxruntime, openvino, jax, none",
+        ),
+        (["--python", "torch"], "--python: 'torch' is not NAME=PATH"),
+        (["--python", "caffe=/bin/python"], "is not NAME=PATH with a name of tconv, torch"),
+        (["--threads", "0"], "--threads and --rounds must be at least 1"),
+        (["--report", "nosuch.json"], "nosuch.json"),
+    ],
+)
+def test_wrong_requests(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert program.main(arguments) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_interpreters_are_chosen_by_name() -> None:
+    options = program.parser().parse_args(["--peer-python", "P", "--python", "jax=J", "--python", "tconv=T"])
+    chosen = program.requested(options).pythons
+    assert chosen == {"torch": "P", "onnxruntime": "P", "openvino": "P", "jax": "J", "tconv": "T"}
+
+
+def test_a_run_writes_both_files_and_keeps_what_it_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENGINES, "torch", Engine("nosuch", "", "Absent", ""))
+    monkeypatch.setattr(results, "PEERS", ["torch"])
+    monkeypatch.setattr(session, "commit", lambda: "abc")
+    path = tmp_path / "new" / "r.json"
+    asked = session.Session(
+        "times",
+        lambda layer, engines, crew, dtype, folder: rounds.measure(
+            layer, engines, crew, dtype, folder, rounds.Schedule(1, 0.01, 0.0, 0.0)
+        ),
+        layers.select(["tiny", "fcn8s.up2"]),
+        ["tconv", "torch"],
+        {},
+        1,
+        "float32",
+        path,
+    )
+    said: list[str] = []
+    first = replace(asked, seconds=-1.0).run(said.append)
+    assert first["rows"] == {}
+    asked.run(said.append)
+    assert said[0] == "nosuch is left out: ModuleNotFoundError: No module named 'benchmarks.engines.nosuch'"
+    assert any(line.startswith("tiny ") for line in said)
+    found = results.read(path)
+    assert list(found["rows"]) == ["fcn8s.up2", "tiny"]
+    assert found["rows"]["tiny"]["times"]["tconv"]["ms"] > 0
+    assert found["limits"]["bytes"] > 0
+    before = path.read_text()
+    assert replace(asked, keep=True).run(said.append)["rows"] == found["rows"]
+    assert path.read_text() == before
+    monkeypatch.setattr(session, "commit", lambda: "def")
+    with pytest.raises(ValueError, match=r"--keep: .* can't be gone on with: commit changed since"):
+        replace(asked, keep=True).run(said.append)
+    monkeypatch.setattr(program, "README", tmp_path / "README.md")
+    assert program.main(["--report", str(path)]) == 0
+    assert "| tiny |" in path.with_suffix(".md").read_text()
+    capsys.readouterr()

@@ -1,0 +1,55 @@
+"""The engine may cut one problem in many ways and takes the cheapest: here every way has to be right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tconv.algorithms import polyphase
+from tconv.algorithms.cut import cuts
+from tconv.algorithms.scheme import tabulate
+from tests.cases import LARGE, SMALL
+from tests.problems import Operands, answer, expected_by_taps, small_integers, turned
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    """Run the engine with a scheme of our choice."""
+
+    def run(p, cut, operands, threads):
+        monkeypatch.setattr(polyphase, "scheme", lambda problem, _: tabulate(problem, cut, threads))
+        return answer("polyphase", p, operands, threads)
+
+    return run
+
+
+@pytest.mark.parametrize("operator", ["conv_transpose", "conv"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "int32", "object"])
+@pytest.mark.parametrize("case", SMALL)
+def test_small(case, dtype, operator, engine):
+    p = replace(SMALL[case], dtype=dtype)
+    check(p if operator == "conv_transpose" else turned(p), engine, threads=(1,))
+
+
+@pytest.mark.parametrize("operator", ["conv_transpose", "conv"])
+@pytest.mark.parametrize("dtype", ["float32", "complex128"])
+@pytest.mark.parametrize("case", LARGE)
+def test_large(case, dtype, operator, engine):
+    p = replace(LARGE[case], dtype=dtype)
+    check(p if operator == "conv_transpose" else turned(p), engine, threads=(1, 2))
+
+
+def check(p, engine, threads):
+    operands = small_integers(p, 0)
+    want = expected_by_taps(p, operands if p.dtype == "object" else doubled(operands)).astype(p.dtype)
+    for cut in cuts(p):
+        for count in threads:
+            got = engine(p, cut, operands, count)
+            np.testing.assert_array_equal(got, want, err_msg=f"{cut.choice}, {count} threads", strict=True)
+
+
+def doubled(operands):
+    """The same numbers as float64 or complex128: products of whole arrays are quick in those."""
+    return Operands(*(None if a is None else a.astype(np.result_type(a, np.float64)) for a in operands))
