@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,6 +18,8 @@ from benchmarks.process import ROOT, Crew
 
 # Of a layer, with engines of a crew, in a dtype, with a folder for the operands: one entry for each engine.
 Measure = Callable[[Layer, Sequence[str], Crew, str, Path], dict[str, Any]]
+
+Limits = dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -92,20 +93,26 @@ class Session:
             "versions": versions,
             "threads": self.threads,
             "dtype": self.dtype,
-            "limits": {"operations": None, "bytes": None},
             "rows": {},
         }
         if self.path.exists():
             before = results.read(self.path)
             if not (differences := results.differences(before, fresh)):
-                return before | {"date": fresh["date"], "versions": before["versions"] | versions}
+                limits = _greater(before["limits"], self._limits(crew))
+                versions = before["versions"] | versions
+                return before | {"date": fresh["date"], "versions": versions, "limits": limits}
             changed = f"{', '.join(differences)} changed since"
             if self.keep:
                 raise ValueError(f"--keep: {self.path} can't be gone on with: {changed}")
             say(f"{self.path} is begun anew: {changed}")
-        with suppress(Refused):
-            fresh["limits"] = crew.ask("tconv", "limits", dtype=self.dtype)
-        return fresh
+        return fresh | {"limits": self._limits(crew)}
+
+    def _limits(self, crew: Crew) -> Limits:
+        """Operations and copied bytes in a second at most, as tconv's worker finds them now."""
+        try:
+            return crew.ask("tconv", "limits", dtype=self.dtype)
+        except Refused:
+            return {"operations": None, "bytes": None}
 
 
 def commit() -> str | None:
@@ -135,6 +142,11 @@ def line(name: str, entries: dict[str, Any]) -> str:
         return "/".join(f"{entry[name]:.4g}" for name in figures if name in entry) or "-"
 
     return f"{name:16} " + "  ".join(f"{engine} {words(entry)}" for engine, entry in entries.items())
+
+
+def _greater(one: Limits, other: Limits) -> Limits:
+    """The greater of each limit: what disturbs a measurement can only lower it."""
+    return {name: max(one[name] or 0.0, other[name] or 0.0) or None for name in one}
 
 
 def _ordered(found: results.Results) -> results.Results:

@@ -45,9 +45,12 @@ def ascending(array: np.ndarray) -> np.ndarray:
 
 
 def aligned_empty(size: int, dtype: np.dtype) -> np.ndarray:
-    """Uninitialised memory that begins at a cache line, so that vectors do not straddle two."""
+    """Uninitialised memory that begins at a cache line, so that vectors do not straddle two.
+
+    Exact objects get zeros: what unused lanes compute is dropped, but must be a number.
+    """
     if dtype.hasobject:
-        return np.empty(size, dtype)
+        return np.zeros(size, dtype)
     raw = np.empty(size * dtype.itemsize + 64, np.uint8)
     start = -raw.__array_interface__["data"][0] % 64
     return raw[start : start + size * dtype.itemsize].view(dtype)

@@ -21,9 +21,8 @@ def versions() -> dict[str, str]:
 
 def multiply_add_peak(dtype: str, threads: int) -> float | None:
     """Operations per second of tconv's register tile alone, of real numbers; None for integers."""
-    real = np.dtype(dtype).type(0).real.dtype
-    peak = getattr(polyphase, "multiply_add_peak", None)
-    return None if peak is None or real.kind != "f" else float(peak(real.name, threads))
+    real = np.empty(0, dtype).real.dtype
+    return polyphase.multiply_add_peak(real.name, threads) if real.kind == "f" else None
 
 
 def build(layer: Layer, operands: Operands, form: str, threads: int) -> Ready:

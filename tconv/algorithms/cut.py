@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby, product
 from math import ceil, prod
 
@@ -164,10 +165,7 @@ def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: 
             whole = RowGroup(outer, first, segments, lines, lines)
             best = min(
                 range(1, min(lines, 4 * lanes if choice.channels_in_lanes else MOST_LINES) + 1),
-                key=lambda n: (
-                    sum(_row_cycles(choice, lanes, whole, size) for _, size in _with(whole, n).blocks()),
-                    -n,
-                ),
+                key=lambda n: (_group_cycles(choice.channels_in_lanes, lanes, _with(whole, n)), -n),
             )
             groups.append(_with(whole, best))
     counts = [axis.count for axis in axes]
@@ -179,9 +177,7 @@ def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: 
         columns = ceil(reach / lanes)
     else:
         columns = prod(counts[:-1]) * ceil(counts[-1] / lanes)
-    product_cycles = depth * sum(
-        _row_cycles(choice, lanes, group, size) for group in groups for _, size in group.blocks()
-    )
+    product_cycles = depth * sum(_group_cycles(choice.channels_in_lanes, lanes, group) for group in groups)
     if choice.channels_in_lanes:
         product_cycles *= ceil(problem.batch * columns / CHANNEL_ROWS)
     elif choice.gathered:
@@ -216,25 +212,25 @@ def _with(group: RowGroup, block_lines: int) -> RowGroup:
     return RowGroup(group.outer, group.first_stream, group.segments, group.lines, block_lines)
 
 
-def _row_cycles(choice: Choice, lanes: int, group: RowGroup, lines: int) -> float:
-    """Cycles per channel in and tile of columns that a block of ``lines`` lines takes."""
-    cycles = 0.0
-    for segment in group.segments:
-        rows = segment.count * lines
-        heights = panel_heights(choice.channels_in_lanes, lanes, rows)
-        each = (
-            sum(CHANNEL_CYCLES[height // lanes] for height in heights)
-            if choice.channels_in_lanes
-            else sum(POSITION_CYCLES[height] for height in heights)
+def _group_cycles(channels_in_lanes: bool, lanes: int, group: RowGroup) -> float:
+    """Cycles per channel in and tile of columns that the rows of a group take."""
+    blocks, rest = divmod(group.lines, group.block_lines)
+    return sum(
+        group.taps(segment)
+        * (
+            blocks * _panel_cycles(channels_in_lanes, lanes, segment.count * group.block_lines)
+            + _panel_cycles(channels_in_lanes, lanes, segment.count * rest)
         )
-        cycles += each * group.taps(segment)
-    return cycles
+        for segment in group.segments
+    )
 
 
-def panel_heights(channels_in_lanes: bool, lanes: int, rows: int) -> list[int]:
-    """Heights of the panels that ``rows`` rows of packed weights are cut into, as the kernels cut them."""
-    heights = []
+@lru_cache(maxsize=4096)
+def _panel_cycles(channels_in_lanes: bool, lanes: int, rows: int) -> float:
+    """The same of one step of depth of ``rows`` rows, cut into panels as the kernels cut them."""
+    cycles = 0.0
     while rows > 0:
-        heights.append(panel_height(channels_in_lanes, lanes, rows))
-        rows -= heights[-1]
-    return heights
+        height = panel_height(channels_in_lanes, lanes, rows)
+        cycles += CHANNEL_CYCLES[height // lanes] if channels_in_lanes else POSITION_CYCLES[height]
+        rows -= height
+    return cycles

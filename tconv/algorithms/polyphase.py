@@ -130,7 +130,9 @@ def forward(
     if bias is None:
         flat_bias = np.zeros(problem.groups * problem.channels_out * best.cut.parts, best.dtype)
     else:
-        flat_bias = np.ascontiguousarray(bias).reshape(-1).view(best.dtype)
+        flat_bias = (
+            np.require(bias, requirements=["C", "A", "W"]).reshape(-1).view(best.dtype)
+        )  # read-only would compile anew
     _multiply(best, packed, _padded(best, x, threads), flat_bias, y, threads)
 
 

@@ -129,7 +129,7 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         segments=np.array(rows.segments, np.int64),
         lines=np.array(rows.lines, np.int64),
         streams=np.array(cut.streams, np.int64),
-        offsets=np.array(rows.offsets, np.int64),
+        offsets=np.concatenate([*rows.offsets, np.empty(0, np.int64)]),
         ladder=np.arange(PANEL_DEPTH) * tile_columns,
         taps=np.array(rows.taps, np.int64).reshape(-1, len(axes)),
     )
@@ -190,7 +190,8 @@ class _Rows:
         self.blocks: list[tuple[int, ...]] = []
         self.segments: list[tuple[int, ...]] = []
         self.lines: list[tuple[int, ...]] = []
-        self.offsets: list[int] = []
+        self.offsets: list[np.ndarray] = []
+        self._reads = 0  # how many offsets there are
         self.taps: list[tuple[int, ...]] = []
         self.weights = 0  # of one group of channels
         self.sums_size = 0
@@ -248,11 +249,11 @@ class _Rows:
         outer = tuple(phases[0].reads for phases in group.outer)
         last = tuple(dict.fromkeys(segment.reads for segment in group.segments if segment.reads))
         if (outer, last) not in self._panels:
-            first = len(self.offsets)
+            first = self._reads
             for reads in last:
-                self._known[first, reads] = len(self.offsets)
+                self._known[first, reads] = self._reads
                 self._add_offsets((*outer, reads), channels)
-            self._panels[outer, last] = first, len(self.offsets) - first
+            self._panels[outer, last] = first, self._reads - first
         return self._panels[outer, last]
 
     def _add_segment(self, group: RowGroup, segment: Segment, panel: int, first_phase: int, channels: int) -> None:
@@ -282,10 +283,12 @@ class _Rows:
             + sum((axis.first + offset) * step for axis, (offset, _), step in zip(axes, taps, steps, strict=True))
             for taps in product(*reads)
         ]
+        channel = np.arange(channels) * halo.channel
         if self._cut.choice.channels_in_lanes:
-            self.offsets.extend(place * halo.unit + c for place in places for c in range(channels))
+            self.offsets.append(np.add.outer(np.array(places) * halo.unit, channel).reshape(-1))
         else:
-            self.offsets.extend(c * halo.channel + place for c in range(channels) for place in places)
+            self.offsets.append(np.add.outer(channel, np.array(places)).reshape(-1))
+        self._reads += len(places) * channels
 
 
 def _even(work: list[int], chunks: int) -> np.ndarray:

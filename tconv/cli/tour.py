@@ -23,7 +23,9 @@ def run(arguments: Sequence[str] = ()) -> int:
     with console.status("loading"):
         # SymPy and Numba take a second, in which there should be something to see.
         from tconv.cli import checks, document, photograph, speed
+        from tconv.cli.compiling import compile_kernels
 
+    compile_kernels(console)
     console.rule("1. The document's example")
     agreed = [document.show(console)]
     console.rule("2. Every algorithm against the exact expansion")
