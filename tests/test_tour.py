@@ -95,6 +95,7 @@ def test_a_failed_check_is_named_and_ends_with_status_1(monkeypatch, capsys):
     monkeypatch.setitem(ALGORITHMS, "scatter", Broken)
     monkeypatch.setattr(checks, "rows", lambda: [("scatter", "conv_transpose")])
     monkeypatch.setattr(checks, "CHECKS", {"floats": checks.floats})
+    monkeypatch.setattr("tconv.cli.compiling.compile_kernels", lambda console: None)
     monkeypatch.setattr("tconv.cli.speed.show", lambda console: None)
     monkeypatch.setattr(photograph, "show", lambda console: True)
     assert tour.run() == 1

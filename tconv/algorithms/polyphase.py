@@ -8,6 +8,7 @@ see ``tconv.algorithms.scheme``.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from time import perf_counter
 
 import numpy as np
@@ -129,29 +130,32 @@ def forward(
         threads = 1
     if bias is None:
         flat_bias = np.zeros(problem.groups * problem.channels_out * best.cut.parts, best.dtype)
-    else:
-        flat_bias = (
-            np.require(bias, requirements=["C", "A", "W"]).reshape(-1).view(best.dtype)
-        )  # read-only would compile anew
+    else:  # a read-only one would compile the kernel anew
+        flat_bias = np.require(bias, requirements=["C", "A", "W"]).reshape(-1).view(best.dtype)
     _multiply(best, packed, _padded(best, x, threads), flat_bias, y, threads)
 
 
 def _padded(best: Scheme, x: np.ndarray, threads: int) -> np.ndarray:
     """The input in the halo buffer."""
     memory, steps = flat(ascending(x))
-    batch, group, channel, *by_axis = (step * best.cut.parts for step in steps)
-    axes = best.halo_axes.copy()
-    axes[halo.X_STEP] = by_axis
+    where, axes = _input_placed(best, steps)
     buffer = workspace(best.halo_size, np.dtype(best.dtype))
-    where = best.halo._replace(x_batch=batch, x_group=group, x_channel=channel)
     launch(halo.copy, threads, best.exact, where, axes, best.halo_parts, memory.view(best.dtype), buffer)
     return buffer
 
 
-def _multiply(
-    best: Scheme, packed: np.ndarray, padded: np.ndarray, bias: np.ndarray, y: np.ndarray, threads: int
-) -> None:
-    memory, steps = flat(y)
+@lru_cache(maxsize=512)
+def _input_placed(best: Scheme, steps: tuple[int, ...]) -> tuple[halo.Halo, np.ndarray]:
+    """The tables of the halo for an input with these steps."""
+    batch, group, channel, *by_axis = (step * best.cut.parts for step in steps)
+    axes = best.halo_axes.copy()
+    axes[halo.X_STEP] = by_axis
+    return best.halo._replace(x_batch=batch, x_group=group, x_channel=channel), axes
+
+
+@lru_cache(maxsize=512)
+def _output_placed(best: Scheme, steps: tuple[int, ...]) -> tuple[polyphase.Shape, np.ndarray, np.ndarray]:
+    """The tables of the forward loops for an output with these steps."""
     batch, group, channel, *by_axis = (step * best.cut.parts for step in steps)
     axes = best.axes.copy()
     axes[polyphase.Y_STEP] = by_axis
@@ -163,6 +167,14 @@ def _multiply(
         y_channel=channel,
         interleaved=int(best.cut.dense and by_axis[-1] == best.cut.parts),
     )
+    return shape, axes, lines
+
+
+def _multiply(
+    best: Scheme, packed: np.ndarray, padded: np.ndarray, bias: np.ndarray, y: np.ndarray, threads: int
+) -> None:
+    memory, steps = flat(y)
+    shape, axes, lines = _output_placed(best, steps)
     dtype = np.dtype(best.dtype)
     workers = min(threads, shape.groups * shape.tiles * shape.row_chunks)
     columns = shape.tile_columns

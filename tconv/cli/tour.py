@@ -8,11 +8,15 @@ from time import perf_counter
 from rich.console import Console
 
 NEXT = """\
+In a shell:
   tconv upscale photo.png -o big.png --scale 2 --kernel lanczos3
   tconv size 32x32 --kernel 4 --stride 2 --padding 1
   tconv plan 16x128x16x16 128x64x4x4 --stride 2 --padding 1
   tconv info
-  python -c "import tconv; print(tconv.conv_transpose([1, 10, 100], [1, 2, 3], stride=2, layout='...'))"
+
+In Python:
+  import tconv
+  tconv.conv_transpose([1, 10, 100], [1, 2, 3], stride=2, layout="...")
 """
 
 
@@ -35,7 +39,7 @@ def run(arguments: Sequence[str] = ()) -> int:
     console.rule("4. A photograph")
     agreed.append(photograph.show(console))
     console.rule("5. What to try next")
-    console.print(NEXT, markup=False, highlight=False, soft_wrap=True)
+    console.print(NEXT, markup=False, highlight=False)
     if all(agreed):
         console.print(f"[green]All checks passed[/] ({perf_counter() - start:.0f} s).", highlight=False)
         return 0

@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import numba
+from numba.core.caching import FunctionCache
 from numba.extending import register_jitable
 
-compiled = numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
+_SOURCES = tuple(
+    (path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(Path(__file__).parent.glob("*.py"))
+)
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]  # Numba is untyped
+    """Numba's cache on disk, which looks at one file only: a kernel is made of several, and the tile's is generated."""
+
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        return (*super()._index_key(sig, codegen), _SOURCES)
+
+
+def compiled(function: Callable[..., None]) -> Any:
+    """A parallel kernel, compiled when first called and kept on disk."""
+    kernel = numba.njit(parallel=True, nogil=True, error_model="numpy")(function)
+    if hasattr(kernel, "py_func"):  # else Numba was told not to compile
+        kernel._cache = _Cache(function)
+    return kernel
+
 
 # Part of the kernel that calls it: a call passes every field of every argument, which small tiles feel.
 inlined = register_jitable(forceinline=True)
@@ -32,9 +52,11 @@ def launch(kernel: Callable[..., None], threads: int, exact: bool, *arguments: A
         getattr(kernel, "py_func", kernel)(*arguments)
         return
     before = numba.get_num_threads()
-    numba.set_num_threads(threads)
+    if threads != before:  # Numba takes a lock each time it is told
+        numba.set_num_threads(threads)
     try:
         with _turn():
             kernel(*arguments)
     finally:
-        numba.set_num_threads(before)
+        if threads != before:
+            numba.set_num_threads(before)
