@@ -35,6 +35,14 @@ def test_module_is_the_command():
     assert said.stdout == f"tconv {tconv.__version__}\n"
 
 
+def test_a_reader_that_has_enough_is_no_error():
+    command = [sys.executable, "-m", "tconv", "size", "3", "--kernel", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.wait() == 141
+        assert process.stderr.read() == b""
+
+
 def test_help_imports_neither_numba_nor_sympy():
     code = """if True:
         import sys, tconv.cli

@@ -119,6 +119,13 @@ def test_photograph_part_notices_a_wrong_result(monkeypatch, quiet, tmp_path):
     assert not photograph.show(quiet)
 
 
+def test_goes_on_where_the_picture_cannot_be_written(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / photograph.RESULT).mkdir()
+    assert photograph.show(Console(width=80))
+    assert "The picture was not written" in capsys.readouterr().out
+
+
 def test_without_the_image_extra_the_photograph_is_left_out(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(photograph, "find_spec", lambda name: None)

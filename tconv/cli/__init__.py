@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import REMAINDER, SUPPRESS
 from collections.abc import Sequence
@@ -47,13 +48,19 @@ def _parser() -> Parser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
-    Status 0 is success, 1 a failed check, 2 a wrong argument or a file that cannot be read or written.
+    Status 0 is success, 1 a failed check, 2 a wrong argument or a file that cannot be read or written. As in
+    shells, 130 says that it was interrupted and 141 that nobody reads on.
     """
     chosen = _parser().parse_args(arguments)
     command = import_module(f"tconv.cli.{chosen.command or 'tour'}")
     try:
         status: int = command.run(chosen.arguments)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `head` and its like have read enough; Python must not complain at its exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (TconvError, OSError) as error:
-        print(f"tconv {chosen.command}: {error}", file=sys.stderr)
+        print(f"tconv {chosen.command or ''}".rstrip() + f": {error}", file=sys.stderr)
         return 2
     return status

@@ -20,6 +20,7 @@ from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from sympy.tensor.array.arrayop import Flatten
 
 import symbolic
 import tconv
@@ -104,15 +105,19 @@ def _compute(method: str, operator: Operator, case: Case, x: Any, w: Any, **more
 def _expand(operator: Operator, case: Case, x: np.ndarray, w: np.ndarray) -> np.ndarray:
     """What `symbolic` makes of it, as an object array."""
     route = getattr(symbolic, operator)
-    y = route(x.tolist(), w.tolist(), layout="NC...", **case.keywords(operator))
-    return np.array(y.tolist(), object)
+    return _as_numpy(route(x.tolist(), w.tolist(), layout="NC...", **case.keywords(operator)))
+
+
+def _as_numpy(array: sympy.Array) -> np.ndarray:
+    entries: np.ndarray = np.array(list(Flatten(array)), object).reshape(array.shape)
+    return entries
 
 
 @cache
 def _symbols(operator: Operator, case: Case) -> tuple[np.ndarray, ...]:
     """Symbols for x and w, and the expressions that must come out."""
-    x = np.array(symbolic.array("x", case.input(operator)).tolist(), object)
-    w = np.array(symbolic.array("w", case.w).tolist(), object)
+    x = _as_numpy(symbolic.array("x", case.input(operator)))
+    w = _as_numpy(symbolic.array("w", case.w))
     return x, w, _expand(operator, case, x, w)
 
 

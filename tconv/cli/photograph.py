@@ -9,7 +9,7 @@ from time import perf_counter
 import numpy as np
 from rich.console import Console
 
-from tconv.cli.picture import Picture, write_picture
+from tconv.cli.picture import Picture, PictureError, write_picture
 from tconv.interpolation import interpolation_taps
 from tconv.upscale import upscale
 
@@ -33,7 +33,11 @@ def show(console: Console) -> bool:
         start = perf_counter()
         enlarged = upscale(photograph, SCALE, "bicubic")
         seconds = perf_counter() - start
-    write_picture(RESULT, Picture(enlarged))
+    try:
+        write_picture(RESULT, Picture(enlarged))
+        written = f"The picture is in [bold]{RESULT}[/]"
+    except PictureError as error:
+        written = f"The picture was not written: {error}"
     expected = _enlarged_by_pillow(photograph)
     unrounded = upscale(photograph.astype(np.float32), SCALE, "bicubic")
     difference = abs(unrounded - expected).max()
@@ -48,7 +52,7 @@ def show(console: Console) -> bool:
         f"Beside Pillow's own resampling, in levels of 0 to 255: largest difference {difference:.1e}, where "
         f"rounding allows {bound:.1e}: {verdict}.\n"
         f"Rounded to 8 bits, {differing} of {enlarged.size} values differ.\n"
-        f"The picture is in [bold]{RESULT}[/]",
+        f"{written}",
         highlight=False,
     )
     return passed
