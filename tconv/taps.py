@@ -34,10 +34,12 @@ def pairs(operator: str, axis: Axis) -> int:
     small, large = axis.size_in, axis.size_out
     if operator == "conv":
         small, large = large, small
+    # i and j play the same part: go through the fewer of them.
+    (few, by_few), (many, by_many) = sorted([(small, axis.stride), (axis.size_kernel, axis.dilation)])
     count = 0
-    for j in range(axis.size_kernel):
-        shift = axis.dilation * j - axis.crop
-        first = max(0, -(shift // axis.stride))
-        end = min(small, -((shift - large) // axis.stride))
+    for n in range(few):
+        shift = by_few * n - axis.crop
+        first = max(0, -(shift // by_many))
+        end = min(many, -((shift - large) // by_many))
         count += max(0, end - first)
     return count
