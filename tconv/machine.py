@@ -12,7 +12,7 @@ from llvmlite import binding
 from tconv import __version__
 from tconv.geometry import count
 from tconv.kernels.scatter import place_kernels
-from tconv.kernels.tile import VECTOR_BYTES
+from tconv.kernels.vectors import VECTOR_BYTES
 
 _numba: Any = numba  # makes its attributes at run time, where no type checker sees them
 _config: Any = _numba.config

@@ -64,6 +64,7 @@ class PhasedAxis:
     phases: tuple[Phase, ...]  # those with taps
     size_out: int
     complete: bool  # the positions reach every output of each phase
+    gapless: bool  # the phases reach every output
 
     @property
     def pitch(self) -> int:
@@ -76,15 +77,14 @@ def phase(axis: Axis, operator: Operator, aligned: bool = True) -> PhasedAxis:
     if operator == "conv":
         return _conv(axis)
     stride = axis.stride
-    if axis.size_in == 1:  # no second input to be `stride` away: then the taps need not overlap
-        stride = axis.dilation * (axis.size_kernel - 1) + 1
-    origin = axis.crop % stride if aligned else 0
+    if axis.size_in == 1:  # no second input to be `stride` away: each output is a phase of its own
+        stride = max(1, axis.size_out)
+    origin = axis.crop % stride if aligned and axis.size_in > 1 else 0
     taps: dict[int, list[Tap]] = {}
     for j in range(axis.size_kernel):
         offset, residue = divmod(axis.dilation * j - axis.crop + origin, stride)
         taps.setdefault(residue, []).append(Tap(j, -offset))
-    phases = tuple(Phase(residue, tuple(taps[residue])) for residue in sorted(taps))
-    return _place(axis, phases, stride, 1, origin)
+    return _place(axis, taps, stride, 1, origin)
 
 
 def _conv(axis: Axis) -> PhasedAxis:
@@ -93,15 +93,28 @@ def _conv(axis: Axis) -> PhasedAxis:
     for j in range(axis.size_kernel):
         offset, part = divmod(axis.dilation * j - axis.crop, split)
         taps.append(Tap(j, offset, part))
-    return _place(axis, (Phase(0, tuple(taps)),), 1, split, 0)
+    return _place(axis, {0: taps}, 1, split, 0)
 
 
-def _place(axis: Axis, phases: tuple[Phase, ...], stride: int, split: int, origin: int) -> PhasedAxis:
+def _place(axis: Axis, taps: dict[int, list[Tap]], stride: int, split: int, origin: int) -> PhasedAxis:
+    phases = []
+    for residue in sorted(taps):
+        first = max(0, ceil((origin - residue) / stride))
+        last = (axis.size_out - 1 + origin - residue) // stride
+
+        def meets(tap: Tap, first: int = first, last: int = last) -> bool:
+            """Whether one of its reads is an input: crops and small inputs leave taps that read zeros only."""
+            low, high = (split * (n + tap.offset) + tap.part for n in (first, last))
+            return first <= last and high >= 0 and low < axis.size_in
+
+        alive = tuple(tap for tap in taps[residue] if meets(tap))
+        if alive:
+            phases.append(Phase(residue, alive))
     offsets = [tap.offset for p in phases for tap in p.taps]
     length = ceil(axis.size_in / split)
     everywhere = ceil((axis.size_out + origin) / stride)
-    first = max(0, -max(offsets))
-    count = max(0, min(everywhere, length - min(offsets)) - first)
+    first = max(0, -max(offsets, default=0))
+    count = max(0, min(everywhere, length - min(offsets, default=length)) - first)
     return PhasedAxis(
         stride=stride,
         split=split,
@@ -110,9 +123,10 @@ def _place(axis: Axis, phases: tuple[Phase, ...], stride: int, split: int, origi
         origin=origin,
         first=first,
         count=count,
-        low=max(0, -(first + min(offsets))),
-        high=max(0, first + count + max(offsets) - length),
-        phases=phases,
+        low=max(0, -(first + min(offsets, default=0))),
+        high=max(0, first + count + max(offsets, default=0) - length),
+        phases=tuple(phases),
         size_out=axis.size_out,
         complete=first == 0 and count == everywhere,
+        gapless=len(phases) == min(stride, axis.size_out),
     )

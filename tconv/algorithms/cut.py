@@ -8,13 +8,14 @@ write its lines. What is free:
 * what lies in the vector lanes: positions (large images), or channels (small ones, where vectors of positions
   would hold mostly halo);
 * the origin of each axis: *aligned*, so that phases share what they read, or not, so that no position is cropped;
-* whether vectors of positions run on over the ends of lines or start anew at each.
+* whether vectors of positions run on over the ends of lines or start anew at each, both read where they lie in a
+  copy of the input with its halo, or positions are gathered into a panel, tile by tile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby, product
 from math import ceil, prod
@@ -24,23 +25,26 @@ import numpy as np
 from tconv.geometry import Problem
 from tconv.kernels.interleave import STREAMS
 from tconv.kernels.polyphase import panel_height
-from tconv.kernels.tile import CHANNEL_ROWS, POSITION_ROWS, POSITION_VECTORS, VECTOR_BYTES
+from tconv.kernels.tile import CHANNEL_ROWS, POSITION_ROWS, POSITION_VECTORS
+from tconv.kernels.vectors import VECTOR_BYTES
 from tconv.polyphase import Phase, PhasedAxis, phase
 
 MOST_STREAMS = 48  # in one block, so that its sums stay in the first-level cache
 MOST_LINES = 24
 
-# Cycles measured on an Ice Lake core. One step of depth of a tile, by rows (positions in the lanes) or by vectors
-# (channels in the lanes); writing one vector by shuffles, with what it takes to start a run; writing one element
-# by itself; copying one element into the halo buffer, in order or scattered.
-POSITION_CYCLES = dict(zip(POSITION_ROWS, (12.5, 7.5, 5.5), strict=True))
-CHANNEL_CYCLES = {1: 6.0, 2: 9.5, 4: 14.5}
-WRITE_VECTOR, WRITE_RUN, WRITE_ELEMENT = 3.0, 15.0, 2.5
+PANEL_ROWS = 256 * 1024 // (POSITION_VECTORS * VECTOR_BYTES)  # gathered at once: a part of the second-level cache
+
+# Cycles measured on an Ice Lake core. One step of depth of a tile: positions in the lanes by rows, read from a panel
+# or in place, where two vectors of three straddle cache lines; channels in the lanes by vectors. Starting a tile.
+# Gathering a vector. Writing one by shuffles, with what it takes to start a run, or an element by itself. Copying
+# an element into the halo buffer, in order or scattered.
+FROM_PANEL = {8: 12.8, 4: 7.6, 2: 5.6, 1: 4.5}
+IN_PLACE = {8: 17.0, 4: 10.2, 2: 7.4, 1: 6.0}
+IN_CHANNELS = {1: 6.0, 2: 9.5, 4: 14.5}
+START = 60.0
+GATHER = 3.5
+WRITE_VECTOR, WRITE_RUN, WRITE_ELEMENT = 3.0, 10.0, 2.5
 COPY, SCATTER = 0.5, 4.0
-GATHER, DIRECT = (
-    2.5,
-    1.15,
-)  # cycles per vector into a panel; times longer that reading the image in place takes
 
 Reads = tuple[tuple[int, int], ...]
 
@@ -80,9 +84,19 @@ class RowGroup:
         """How many."""
         return sum(segment.count for segment in self.segments)
 
+    @property
+    def last_reads(self) -> tuple[tuple[int, int], ...]:
+        """What its segments read along the last axis."""
+        return tuple(sorted({read for segment in self.segments for read in segment.reads}))
+
+    @property
+    def outer_taps(self) -> int:
+        """Inputs of one channel that each row reads along the outer axes."""
+        return prod(len(phases[0].taps) for phases in self.outer)
+
     def taps(self, segment: Segment) -> int:
         """Inputs of one channel that each row of ``segment`` reads."""
-        return prod(len(phases[0].taps) for phases in self.outer) * len(segment.reads)
+        return self.outer_taps * len(segment.reads)
 
     def blocks(self) -> Iterator[tuple[int, int]]:
         """First line and number of lines of each block."""
@@ -105,10 +119,19 @@ class Cut:
     cycles: float
 
     @property
+    def pitches(self) -> tuple[int, ...]:
+        """Places on each axis of the buffer that holds the input; what is gathered needs no zeros around it."""
+        return tuple(axis.length if self.choice.gathered else axis.pitch for axis in self.axes)
+
+    @property
     def steps(self) -> tuple[int, ...]:
-        """From one position to the next along each axis of the halo buffer."""
-        pitches = [axis.pitch for axis in self.axes]
-        return tuple(prod(pitches[a + 1 :]) for a in range(len(pitches)))
+        """From one position to the next along each axis of the buffer."""
+        return tuple(prod(self.pitches[a + 1 :]) for a in range(len(self.axes)))
+
+    @property
+    def copied(self) -> bool:
+        """Whether the input has to be copied, even one whose last axis is contiguous."""
+        return not self.choice.gathered or self.parts > 1 or any(axis.split > 1 for axis in self.axes)
 
 
 def lanes_of(dtype: str) -> int:
@@ -131,7 +154,7 @@ def cuts(problem: Problem) -> Iterator[Cut]:
         if phased in seen:
             continue
         seen.add(phased)
-        if min(axis.count for axis in phased) == 0:
+        if min(problem.channels_in, *(axis.count for axis in phased)) == 0:
             return
         for channels, run_on, gathered in (
             (False, True, False),
@@ -139,7 +162,14 @@ def cuts(problem: Problem) -> Iterator[Cut]:
             (False, False, True),
             (True, False, False),
         ):
+            if gathered and union_of_reads(phased) > PANEL_ROWS:
+                continue
             yield _cut(problem, Choice(channels, outer, last, run_on, gathered), phased, parts)
+
+
+def union_of_reads(axes: tuple[PhasedAxis, ...]) -> int:
+    """At most so many different inputs of one channel does one position read."""
+    return prod(len({read for one in axis.phases for read in one.reads}) for axis in axes)
 
 
 def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: int) -> Cut:
@@ -165,39 +195,47 @@ def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: 
             whole = RowGroup(outer, first, segments, lines, lines)
             best = min(
                 range(1, min(lines, 4 * lanes if choice.channels_in_lanes else MOST_LINES) + 1),
-                key=lambda n: (_group_cycles(choice.channels_in_lanes, lanes, _with(whole, n)), -n),
+                key=lambda n: (_group_cycles(choice, lanes, depth, replace(whole, block_lines=n)), -n),
             )
-            groups.append(_with(whole, best))
+            groups.append(replace(whole, block_lines=best))
     counts = [axis.count for axis in axes]
-    pitches = [axis.pitch for axis in axes]
     if choice.channels_in_lanes or choice.gathered:
         columns = prod(counts)
     elif choice.run_on:
+        pitches = [axis.pitch for axis in axes]
         reach = sum((count - 1) * prod(pitches[a + 1 :]) for a, count in enumerate(counts)) + 1
         columns = ceil(reach / lanes)
     else:
         columns = prod(counts[:-1]) * ceil(counts[-1] / lanes)
-    product_cycles = depth * sum(_group_cycles(choice.channels_in_lanes, lanes, group) for group in groups)
+    cut = Cut(choice, axes, lanes, parts, streams, dense, tuple(groups), columns, 0.0)
+    return replace(cut, cycles=_cycles(problem, cut))
+
+
+def _cycles(problem: Problem, cut: Cut) -> float:
+    """What ``cut`` takes on one core: products, gathering, writing, copying the input."""
+    choice, lanes = cut.choice, cut.lanes
+    depth = problem.channels_in * cut.parts
+    counts = [axis.count for axis in cut.axes]
+    positions = problem.batch * prod(counts)
+    runs = positions // counts[-1] * (counts[-1] // lanes + 1)  # vectors of neighbours, those at line ends shorter
+    product_cycles = sum(_group_cycles(choice, lanes, depth, group) for group in cut.groups)
+    gathering = 0.0
     if choice.channels_in_lanes:
-        product_cycles *= ceil(problem.batch * columns / CHANNEL_ROWS)
+        product_cycles *= ceil(positions / CHANNEL_ROWS)
     elif choice.gathered:
-        product_cycles *= problem.batch * columns / (POSITION_VECTORS * lanes)
-        vectors = problem.batch * prod(counts[:-1]) * (counts[-1] // lanes + 1)
-        panels = {(group.outer, segment.reads): group.taps(segment) for group in groups for segment in group.segments}
-        product_cycles += GATHER * vectors * depth * sum(panels.values())
+        product_cycles *= positions / (POSITION_VECTORS * lanes)
+        separate = sum(group.outer_taps * len(group.last_reads) for group in cut.groups)
+        gathering = GATHER * runs * depth * min(separate, union_of_reads(cut.axes))
     else:
-        product_cycles *= DIRECT
-        product_cycles *= problem.batch * columns / POSITION_VECTORS
-    written = problem.batch * prod(counts) * sum(group.lines * group.streams for group in groups)
-    if dense:
-        runs = problem.batch * prod(counts[:-1]) * (counts[-1] // lanes + 1)
-        writes = runs * sum(group.lines * (WRITE_RUN + WRITE_VECTOR * group.streams) for group in groups)
-    else:
-        writes = written * WRITE_ELEMENT
-    copied = problem.batch * depth * prod(pitches) * prod(len(axis.parts) for axis in axes)
-    copying = copied * (SCATTER if choice.channels_in_lanes else COPY)
-    cycles = problem.groups * (product_cycles + writes + copying)
-    return Cut(choice, axes, lanes, parts, streams, dense, tuple(groups), columns, cycles)
+        product_cycles *= problem.batch * cut.columns / POSITION_VECTORS
+    lines = sum(group.lines for group in cut.groups)
+    streams = sum(group.lines * group.streams for group in cut.groups)
+    writing = runs * (WRITE_RUN * lines + WRITE_VECTOR * streams) if cut.dense else positions * WRITE_ELEMENT * streams
+    copying = 0.0
+    if cut.copied:
+        parts = prod(len(axis.parts) for axis in cut.axes)
+        copying = problem.batch * depth * prod(cut.pitches) * parts * (SCATTER if choice.channels_in_lanes else COPY)
+    return problem.groups * (product_cycles + gathering + writing + copying)
 
 
 def _classes(axis: PhasedAxis) -> list[tuple[Phase, ...]]:
@@ -208,29 +246,28 @@ def _classes(axis: PhasedAxis) -> list[tuple[Phase, ...]]:
     return [tuple(members) for members in classes.values()]
 
 
-def _with(group: RowGroup, block_lines: int) -> RowGroup:
-    return RowGroup(group.outer, group.first_stream, group.segments, group.lines, block_lines)
-
-
-def _group_cycles(channels_in_lanes: bool, lanes: int, group: RowGroup) -> float:
-    """Cycles per channel in and tile of columns that the rows of a group take."""
+def _group_cycles(choice: Choice, lanes: int, depth: int, group: RowGroup) -> float:
+    """Cycles per tile of columns that the rows of a group take, ``depth`` channels deep."""
     blocks, rest = divmod(group.lines, group.block_lines)
-    return sum(
-        group.taps(segment)
-        * (
-            blocks * _panel_cycles(channels_in_lanes, lanes, segment.count * group.block_lines)
-            + _panel_cycles(channels_in_lanes, lanes, segment.count * rest)
-        )
-        for segment in group.segments
-    )
+    total = 0.0
+    for segment in group.segments:
+        steps = group.taps(segment) * depth
+        for times, lines in ((blocks, group.block_lines), (1, rest)):
+            each, panels = _panels(choice.channels_in_lanes, choice.gathered, lanes, segment.count * lines)
+            total += times * (steps * each + START * panels)
+    return total
 
 
 @lru_cache(maxsize=4096)
-def _panel_cycles(channels_in_lanes: bool, lanes: int, rows: int) -> float:
-    """The same of one step of depth of ``rows`` rows, cut into panels as the kernels cut them."""
-    cycles = 0.0
+def _panels(channels_in_lanes: bool, gathered: bool, lanes: int, rows: int) -> tuple[float, int]:
+    """Cycles of one step of depth of ``rows`` rows, cut into panels as the kernels cut them, and how many these are."""
+    cycles, panels = 0.0, 0
     while rows > 0:
         height = panel_height(channels_in_lanes, lanes, rows)
-        cycles += CHANNEL_CYCLES[height // lanes] if channels_in_lanes else POSITION_CYCLES[height]
+        if channels_in_lanes:
+            cycles += IN_CHANNELS[height // lanes]
+        else:
+            cycles += (FROM_PANEL if gathered else IN_PLACE)[height]
         rows -= height
-    return cycles
+        panels += 1
+    return cycles, panels

@@ -9,7 +9,9 @@ see ``tconv.algorithms.scheme``.
 from __future__ import annotations
 
 from functools import lru_cache
+from math import ceil
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +21,7 @@ from tconv.algorithms.scheme import Scheme, scheme
 from tconv.geometry import Problem
 from tconv.kernels import halo, pack, peak, polyphase
 from tconv.kernels.launch import launch
-from tconv.kernels.tile import POSITION_VECTORS
+from tconv.kernels.tile import CHANNEL_VECTORS, POSITION_ROWS, POSITION_VECTORS
 from tconv.memory import aligned_empty, ascending, flat, workspace
 from tconv.taps import multiplications
 
@@ -83,13 +85,14 @@ def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray | None:
     w = ascending(_expanded(w) if best.cut.parts == 2 else w[:, :, :, None])
     memory, (by_group, by_in, by_out, by_part, *by_axis) = flat(w)
     packed = aligned_empty(best.packed_size, w.dtype)
-    spoiled = np.zeros(problem.groups * len(best.blocks), w.dtype)
+    items = problem.groups * ceil(best.shape.channels_in / pack.CHANNELS)
+    spoiled = np.zeros(items, np.int64)
+    highest = max(POSITION_ROWS[0], CHANNEL_VECTORS[0] * best.shape.lanes)
     launch(
         pack.pack,
         threads,
         best.exact,
         best.shape,
-        problem.channels_in * best.cut.parts,
         best.blocks,
         best.segments,
         best.streams,
@@ -98,6 +101,8 @@ def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray | None:
         memory,
         packed,
         spoiled,
+        np.empty((items, highest), np.int64),
+        np.empty((items, highest), np.int64),
     )
     return packed if best.exact or not np.any(spoiled) else None
 
@@ -132,56 +137,79 @@ def forward(
         flat_bias = np.zeros(problem.groups * problem.channels_out * best.cut.parts, best.dtype)
     else:  # a read-only one would compile the kernel anew
         flat_bias = np.require(bias, requirements=["C", "A", "W"]).reshape(-1).view(best.dtype)
-    _multiply(best, packed, _padded(best, x, threads), flat_bias, y, threads)
+    _multiply(best, packed, ascending(x), flat_bias, y, threads)
 
 
-def _padded(best: Scheme, x: np.ndarray, threads: int) -> np.ndarray:
-    """The input in the halo buffer."""
-    memory, steps = flat(ascending(x))
-    where, axes = _input_placed(best, steps)
-    buffer = workspace(best.halo_size, np.dtype(best.dtype))
-    launch(halo.copy, threads, best.exact, where, axes, best.halo_parts, memory.view(best.dtype), buffer)
-    return buffer
+class _Source(NamedTuple):
+    """Where tiles find the input: in its own memory, or in a copy in the order they need."""
+
+    copy: halo.Halo | None
+    copy_axes: np.ndarray
+    strides: dict[str, int]  # of images, groups, channels
+    steps: np.ndarray  # along the axes
+    reads: np.ndarray
 
 
-@lru_cache(maxsize=512)
-def _input_placed(best: Scheme, steps: tuple[int, ...]) -> tuple[halo.Halo, np.ndarray]:
-    """The tables of the halo for an input with these steps."""
-    batch, group, channel, *by_axis = (step * best.cut.parts for step in steps)
-    axes = best.halo_axes.copy()
-    axes[halo.X_STEP] = by_axis
-    return best.halo._replace(x_batch=batch, x_group=group, x_channel=channel), axes
+@lru_cache(maxsize=128)
+def _source(best: Scheme, steps: tuple[int, ...]) -> _Source:
+    """The source for an input with these steps."""
+    parts = best.cut.parts
+    batch, group, channel, *by_axis = (step * parts for step in steps)
+    copy, copy_axes, strides = None, best.halo_axes, {}
+    at = np.array(by_axis)
+    if best.cut.copied or by_axis[-1] != 1:
+        copy = best.halo._replace(x_batch=batch, x_group=group, x_channel=channel)
+        copy_axes = best.halo_axes.copy()
+        copy_axes[halo.X_STEP] = by_axis
+        at = best.axes[polyphase.STEP]
+    else:
+        strides = {"image": batch, "group": group, "channel": channel}
+    reads = best.reads.copy()
+    reads[:, -1] *= best.halo.subplane
+    reads[:, -1] += (best.reads[:, :-1] + best.axes[polyphase.FIRST]) @ at
+    return _Source(copy, copy_axes, strides, at, reads)
 
 
-@lru_cache(maxsize=512)
-def _output_placed(best: Scheme, steps: tuple[int, ...]) -> tuple[polyphase.Shape, np.ndarray, np.ndarray]:
-    """The tables of the forward loops for an output with these steps."""
-    batch, group, channel, *by_axis = (step * best.cut.parts for step in steps)
+@lru_cache(maxsize=128)
+def _placed(
+    best: Scheme, source: tuple[int, ...], target: tuple[int, ...]
+) -> tuple[polyphase.Shape, np.ndarray, np.ndarray]:
+    """Numbers, axes and lines for an input and an output with these steps."""
+    batch, group, channel, *by_axis = (step * best.cut.parts for step in target)
     axes = best.axes.copy()
+    axes[polyphase.STEP] = _source(best, source).steps
     axes[polyphase.Y_STEP] = by_axis
     lines = best.lines.copy()
-    lines[:, -1] = lines[:, :-1] @ np.array(by_axis[:-1], np.int64)
+    lines[:, polyphase.TO] *= channel
+    lines[:, polyphase.TO] += (best.phases @ np.array(by_axis[:-1], np.int64))[lines[:, polyphase.PHASE]]
     shape = best.shape._replace(
+        **_source(best, source).strides,
         y_batch=batch,
         y_group=group,
-        y_channel=channel,
         interleaved=int(best.cut.dense and by_axis[-1] == best.cut.parts),
     )
     return shape, axes, lines
 
 
-def _multiply(
-    best: Scheme, packed: np.ndarray, padded: np.ndarray, bias: np.ndarray, y: np.ndarray, threads: int
-) -> None:
-    memory, steps = flat(y)
-    shape, axes, lines = _output_placed(best, steps)
+def _multiply(best: Scheme, packed: np.ndarray, x: np.ndarray, bias: np.ndarray, y: np.ndarray, threads: int) -> None:
     dtype = np.dtype(best.dtype)
+    (input_, source_steps), (output, target_steps) = flat(x), flat(y)
+    input_ = input_.view(dtype)
+    source = _source(best, source_steps)
+    shape, axes, lines = _placed(best, source_steps, target_steps)
     workers = min(threads, shape.groups * shape.tiles * shape.row_chunks)
-    columns = shape.tile_columns
+    scratch = workspace(workers * (best.sums_size + best.panel_size) + (best.halo_size if source.copy else 0), dtype)
+    sums, panels, copied = np.split(
+        scratch, [workers * best.sums_size, workers * (best.sums_size + best.panel_size)]
+    )
+    if source.copy:
+        launch(halo.copy, threads, best.exact, source.copy, source.copy_axes, best.halo_parts, input_, copied)
+        input_ = copied
     launch(
         polyphase.forward,
         threads,
         best.exact,
+        np.zeros(1, np.int64),
         shape,
         axes,
         best.sections,
@@ -189,16 +217,17 @@ def _multiply(
         best.blocks,
         best.segments,
         lines,
+        best.phases,
         best.streams,
         best.offsets,
-        best.ladder,
-        padded,
+        source.reads,
+        input_,
         packed,
         bias,
-        memory.view(best.dtype),
-        aligned_empty(workers * best.sums_size, dtype).reshape(workers, -1),
+        output.view(dtype),
+        sums.reshape(workers, -1),
         np.empty((workers, shape.tile_starts + axes.shape[1]), np.int64),
-        np.empty((workers, columns, axes.shape[1] + polyphase.OUTER), np.int64),
-        np.empty((workers, columns, 2), np.int64),
-        aligned_empty(workers * best.panel_size, dtype).reshape(workers, -1),
+        np.empty((workers, shape.tile_columns, 2 * axes.shape[1] + polyphase.OUTER), np.int64),
+        np.empty((workers, best.most_copies, 3), np.int64),
+        panels.reshape(workers, -1),
     )

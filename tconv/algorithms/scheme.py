@@ -9,16 +9,15 @@ from math import ceil, prod
 
 import numpy as np
 
-from tconv.algorithms.cut import Cut, Reads, RowGroup, Segment, cuts
+from tconv.algorithms.cut import PANEL_ROWS, Cut, Reads, RowGroup, Segment, cuts, union_of_reads
 from tconv.geometry import Problem
 from tconv.kernels.halo import Halo
-from tconv.kernels.polyphase import PANEL_DEPTH, Shape, padded_rows
+from tconv.kernels.polyphase import Shape, padded_rows
 from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
 
 UNITS_PER_THREAD = 4
 CHANNEL_COLUMNS = 48  # positions to one tile with channels in the lanes
-SECTION_ROWS = 256  # whose sums over one tile, 48 KiB, stay in the second-level cache until the depth is done
-SHALLOW_ROWS = 48  # the same for the first-level cache, where the depth needs no second panel
+SECTION_ROWS = 1024  # whose sums over one tile, 192 KiB, wait in the second-level cache for the next panel
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +32,7 @@ class Scheme:
     packed_size: int
     sums_size: int  # of one worker
     panel_size: int
+    most_copies: int
     shape: Shape
     halo: Halo
     halo_axes: np.ndarray
@@ -42,10 +42,11 @@ class Scheme:
     chunks: np.ndarray
     blocks: np.ndarray
     segments: np.ndarray
-    lines: np.ndarray
+    lines: np.ndarray  # channel, bias, outer phase
+    phases: np.ndarray  # residues of the outer axes
     streams: np.ndarray
     offsets: np.ndarray
-    ladder: np.ndarray
+    reads: np.ndarray  # per axis an offset, then a part
     taps: np.ndarray
 
 
@@ -61,15 +62,17 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
     axes = cut.axes
     halo, halo_size = _halo(problem, cut)
     part_combinations = list(product(*(axis.parts for axis in axes)))
+    tile_columns, tile_starts = POSITION_VECTORS * cut.lanes, POSITION_VECTORS
     if cut.choice.channels_in_lanes:
         tile_columns = tile_starts = CHANNEL_COLUMNS
-        tiles = ceil(problem.batch * cut.columns / CHANNEL_COLUMNS)
-    else:
-        tile_columns, tile_starts = POSITION_VECTORS * cut.lanes, POSITION_VECTORS
-        tiles = ceil(problem.batch * cut.columns / (tile_columns if cut.choice.gathered else POSITION_VECTORS))
+    in_vectors = not (cut.choice.gathered or cut.choice.channels_in_lanes)
+    tiles = ceil(problem.batch * cut.columns / (tile_starts if in_vectors else tile_columns))
     wanted = 1 if threads == 1 else ceil(UNITS_PER_THREAD * threads / (problem.groups * tiles))
     rows = _Rows(problem, cut, halo, part_combinations, tile_columns, wanted)
     row_chunks = min(wanted, len(rows.sections))
+    last = axes[-1].count
+    most_runs = tile_columns if last == 1 else ceil(tile_columns / last) + 1
+    most_reads = max(section[3] for section in rows.sections)
 
     shape = Shape(
         channels_in_lanes=int(cut.choice.channels_in_lanes),
@@ -77,6 +80,7 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         lanes=cut.lanes,
         batch=problem.batch,
         groups=problem.groups,
+        channels_in=problem.channels_in * cut.parts,
         channels_out=problem.channels_out,
         parts=cut.parts,
         columns=cut.columns,
@@ -86,12 +90,12 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         lead=halo.lead * halo.unit,
         image=halo.image,
         group=halo.group,
+        channel=halo.channel,
         unit=halo.unit,
         weights=rows.weights,
         interleaved=0,
         y_batch=0,
         y_group=0,
-        y_channel=0,
         tile_columns=tile_columns,
         tile_starts=tile_starts,
     )
@@ -100,17 +104,16 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         cut=cut,
         dtype=np.empty(0, problem.dtype).real.dtype.name,
         exact=problem.dtype == "object",
-        covers=all(
-            axis.complete and (len(axis.phases) == axis.stride or (cut.dense and axis is axes[-1])) for axis in axes
-        ),
+        covers=all(axis.complete and (axis.gapless or (cut.dense and axis is axes[-1])) for axis in axes),
         halo_size=halo_size,
         packed_size=rows.weights * problem.groups,
         sums_size=ceil(rows.sums_size / 64) * 64,
-        panel_size=ceil((PANEL_DEPTH * tile_columns if cut.choice.gathered else 0) / 64 + 1) * 64,
+        panel_size=ceil(rows.panel_rows * tile_columns / 64 + 1) * 64,
+        most_copies=most_reads * (most_runs + ceil(tile_columns / cut.lanes)) if cut.choice.gathered else 0,
         shape=shape,
         halo=halo,
         halo_axes=np.array(
-            [[axis.size_in for axis in problem.axes], [a.split for a in axes], [a.pitch for a in axes], zeros]
+            [[axis.size_in for axis in problem.axes], [a.split for a in axes], list(cut.pitches), zeros]
         ),
         halo_parts=np.array(part_combinations),
         axes=np.array(
@@ -121,6 +124,8 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
                 [axis.stride * axis.first - axis.origin for axis in axes],
                 [axis.size_out for axis in axes],
                 zeros,
+                [axis.first for axis in axes],
+                [axis.length for axis in axes],
             ]
         ),
         sections=np.array(rows.sections, np.int64),
@@ -128,9 +133,10 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         blocks=np.array(rows.blocks, np.int64),
         segments=np.array(rows.segments, np.int64),
         lines=np.array(rows.lines, np.int64),
+        phases=np.array(rows.phases, np.int64).reshape(len(rows.phases), -1),
         streams=np.array(cut.streams, np.int64),
         offsets=np.concatenate([*rows.offsets, np.empty(0, np.int64)]),
-        ladder=np.arange(PANEL_DEPTH) * tile_columns,
+        reads=np.array(rows.reads, np.int64).reshape(-1, len(axes) + 1),
         taps=np.array(rows.taps, np.int64).reshape(-1, len(axes)),
     )
 
@@ -138,9 +144,11 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
 def _halo(problem: Problem, cut: Cut) -> tuple[Halo, int]:
     """Where inputs lie in the buffer, and its size."""
     channels = problem.channels_in * cut.parts
-    subplane = prod(axis.pitch for axis in cut.axes)
+    subplane = prod(cut.pitches)
     plane = subplane * prod(len(axis.parts) for axis in cut.axes)
-    lead = sum(axis.low * step for axis, step in zip(cut.axes, cut.steps, strict=True))
+    lead = 0
+    if not cut.choice.gathered:
+        lead = sum(axis.low * step for axis, step in zip(cut.axes, cut.steps, strict=True))
     if cut.choice.channels_in_lanes:
         unit = problem.groups * channels
         strides = {"image": plane * unit, "group": channels, "channel": 1, "unit": unit}
@@ -173,6 +181,9 @@ def _halo(problem: Problem, cut: Cut) -> tuple[Halo, int]:
     return halo, lead * halo.unit + problem.batch * halo.image + slack
 
 
+Panel = tuple[int, int, int]  # its first read, how many reads, and of how many channels at once
+
+
 class _Rows:
     """The tables of the rows: sections, their blocks and segments, what these read, and which taps they hold."""
 
@@ -190,80 +201,102 @@ class _Rows:
         self.blocks: list[tuple[int, ...]] = []
         self.segments: list[tuple[int, ...]] = []
         self.lines: list[tuple[int, ...]] = []
+        self.phases: list[tuple[int, ...]] = []
         self.offsets: list[np.ndarray] = []
-        self._reads = 0  # how many offsets there are
+        self.reads: list[tuple[int, ...]] = []
         self.taps: list[tuple[int, ...]] = []
         self.weights = 0  # of one group of channels
         self.sums_size = 0
+        self.panel_rows = 0
         self._cut = cut
         self._halo = halo
-        self._part_number = {part: number for number, part in enumerate(parts)}
-        self._known: dict[tuple[int, Reads], int] = {}
-        self._panels: dict[tuple[tuple[Reads, ...], tuple[Reads, ...]], tuple[int, int]] = {}
-        channels = problem.channels_in * cut.parts
-        in_lanes = cut.choice.channels_in_lanes
-        most = min(SECTION_ROWS, ceil(sum(group.lines * group.streams for group in cut.groups) / chunks))
+        self._channels = problem.channels_in * cut.parts
+        self._parts = {part: number for number, part in enumerate(parts)}
+        self._tile_columns = tile_columns
+        self._panels: dict[tuple[Reads, ...], Panel] = {}
+        self._rows_of: dict[int, dict[tuple[tuple[int, int], ...], int]] = {}
+        self._known: dict[tuple[Panel, tuple[Reads, ...]], int] = {}
+        self._steps = 0  # how many offsets there are
+        self._section_rows = 0
+        self._limit = ceil(sum(group.lines * group.streams for group in cut.groups) / chunks)
+        shared = self._shared_reads(chunks)
         for group in cut.groups:
-            first_phase = len(self.lines)
-            first_segment = len(self.segments)
+            first_phase, first_line, first_segment = len(self.phases), len(self.lines), len(self.segments)
             for combination in product(*group.outer):
-                self.lines.append((*(phase.residue for phase in combination), 0))
-            panel = self._panel(group, channels)
+                for channel in range(problem.channels_out):
+                    self.lines.append((channel, channel * cut.parts, len(self.phases)))
+                self.phases.append(tuple(phase.residue for phase in combination))
+            panel = self._panel(shared or (*(phases[0].reads for phases in group.outer), group.last_reads))
             for segment in group.segments:
-                self._add_segment(group, segment, panel[0], first_phase, channels)
-            limit = most if panel[1] > PANEL_DEPTH and cut.choice.gathered else min(most, SHALLOW_ROWS)
-            section_rows = limit
+                self._add_segment(group, segment, panel, first_phase)
             for first, lines in group.blocks():
-                rows = group.streams * lines
-                if section_rows + rows > limit:
-                    self.sections.append((len(self.blocks), 0, *panel))
-                    self.work.append(0)
-                    section_rows = 0
-                to = section_rows * tile_columns
-                self.blocks.append(
-                    (
-                        first_segment,
-                        len(group.segments),
-                        group.first_stream,
-                        group.streams,
-                        first_phase * problem.channels_out + first,
-                        lines,
-                        self.weights,
-                        to,
-                    )
-                )
-                block, count, *_ = self.sections[-1]
-                self.sections[-1] = (block, count + 1, *panel)
-                section_rows += rows
-                for segment in group.segments:
-                    padded = padded_rows(int(in_lanes), cut.lanes, segment.count * lines)
-                    self.weights += padded * group.taps(segment) * channels
-                    self.work[-1] += padded * group.taps(segment)
-                if in_lanes:
-                    self.sums_size = max(self.sums_size, (tile_columns + 1) * (rows + 3 * cut.lanes))
-                else:
-                    self.sums_size = max(self.sums_size, to + (rows + POSITION_ROWS[0]) * tile_columns)
+                self._add_block(group, panel, first_segment, first_line + first, lines)
 
-    def _panel(self, group: RowGroup, channels: int) -> tuple[int, int]:
-        """Where the offsets of all that ``group`` reads begin, and how many there are."""
-        outer = tuple(phases[0].reads for phases in group.outer)
-        last = tuple(dict.fromkeys(segment.reads for segment in group.segments if segment.reads))
-        if (outer, last) not in self._panels:
-            first = self._reads
-            for reads in last:
-                self._known[first, reads] = self._reads
-                self._add_offsets((*outer, reads), channels)
-            self._panels[outer, last] = first, self._reads - first
-        return self._panels[outer, last]
+    def _shared_reads(self, chunks: int) -> tuple[Reads, ...] | None:
+        """Per axis what all phases read, if a panel of that takes less gathering than a panel for each group."""
+        separate = sum(group.outer_taps * len(group.last_reads) for group in self._cut.groups)
+        if not self._cut.choice.gathered or union_of_reads(self._cut.axes) >= separate / chunks:
+            return None
+        return tuple(
+            tuple(sorted({read for phase in axis.phases for read in phase.reads})) for axis in self._cut.axes
+        )
 
-    def _add_segment(self, group: RowGroup, segment: Segment, panel: int, first_phase: int, channels: int) -> None:
+    def _panel(self, reads: tuple[Reads, ...]) -> Panel:
+        """Where in ``self.reads`` a panel begins, its rows for one channel, and how many channels it holds."""
+        if not self._cut.choice.gathered:
+            return 0, 0, self._channels
+        if reads not in self._panels:
+            first = len(self.reads)
+            for taps in product(*reads):
+                part = self._parts[tuple(part for _, part in taps)]
+                self.reads.append((*(offset for offset, _ in taps), part))
+            count = len(self.reads) - first
+            channels = max(1, min(self._channels, PANEL_ROWS // max(1, count)))
+            self.panel_rows = max(self.panel_rows, count * channels)
+            self._panels[reads] = first, count, channels
+            self._rows_of[first] = {taps: row for row, taps in enumerate(product(*reads))}
+        return self._panels[reads]
+
+    def _add_block(
+        self, group: RowGroup, panel: Panel, first_segment: int, line: int, lines: int
+    ) -> None:
+        rows = group.streams * lines
+        resumed = panel[2] < self._channels  # then the sums of a section wait until all channels are in them
+        limit = min(self._limit, SECTION_ROWS) if resumed else self._limit
+        if not self.sections or self.sections[-1][2:] != panel or self._section_rows + rows > limit:
+            self.sections.append((len(self.blocks), 0, *panel))
+            self.work.append(0)
+            self._section_rows = 0
+        sums = self._section_rows * self._tile_columns if resumed else 0
+        self.blocks.append(
+            (first_segment, len(group.segments), group.first_stream, group.streams, line, lines, self.weights, sums)
+        )
+        self._section_rows += rows
+        first, count, *_ = self.sections[-1]
+        self.sections[-1] = (first, count + 1, *panel)
+        in_lanes = self._cut.choice.channels_in_lanes
+        for segment in group.segments:
+            padded = padded_rows(int(in_lanes), self._cut.lanes, segment.count * lines)
+            self.weights += padded * group.taps(segment) * self._channels
+            self.work[-1] += padded * group.taps(segment)
+        if in_lanes:
+            self.sums_size = max(self.sums_size, (self._tile_columns + 1) * (rows + 3 * self._cut.lanes))
+        else:
+            self.sums_size = max(self.sums_size, sums + (rows + POSITION_ROWS[0]) * self._tile_columns)
+
+    def _add_segment(self, group: RowGroup, segment: Segment, panel: Panel, first_phase: int) -> None:
         first = group.first_stream + segment.first
+        reads = (*(phases[0].reads for phases in group.outer), segment.reads)
+        if (panel, reads) not in self._known:
+            self._known[panel, reads] = self._steps
+            self.offsets.append(self._offsets(panel, reads))
+            self._steps += self.offsets[-1].size
         self.segments.append(
             (
                 first,
                 segment.count,
-                group.taps(segment) * channels,
-                self._known.get((panel, segment.reads), panel),
+                group.taps(segment) * self._channels,
+                self._known[panel, reads],
                 len(self.taps),
                 first_phase,
             )
@@ -275,20 +308,25 @@ class _Rows:
                     phases = (*combination, last[residue])
                     self.taps.extend(product(*([tap.index for tap in phase.taps] for phase in phases)))
 
-    def _add_offsets(self, reads: tuple[Reads, ...], channels: int) -> None:
+    def _offsets(self, panel: Panel, reads: tuple[Reads, ...]) -> np.ndarray:
         """What to add to the place of a position, for each step of the depth."""
+        if self._cut.choice.gathered:
+            first, count, channels = panel
+            places = np.array([self._rows_of[first][taps] for taps in product(*reads)], np.int64)
+            return (np.add.outer(np.arange(channels) * count, places) * self._tile_columns).reshape(-1)
         halo, axes, steps = self._halo, self._cut.axes, self._cut.steps
-        places = [
-            self._part_number[tuple(part for _, part in taps)] * halo.subplane
-            + sum((axis.first + offset) * step for axis, (offset, _), step in zip(axes, taps, steps, strict=True))
-            for taps in product(*reads)
-        ]
-        channel = np.arange(channels) * halo.channel
+        places = np.array(
+            [
+                self._parts[tuple(part for _, part in taps)] * halo.subplane
+                + sum((axis.first + offset) * step for axis, (offset, _), step in zip(axes, taps, steps, strict=True))
+                for taps in product(*reads)
+            ],
+            np.int64,
+        )
+        channel = np.arange(self._channels) * halo.channel
         if self._cut.choice.channels_in_lanes:
-            self.offsets.append(np.add.outer(np.array(places) * halo.unit, channel).reshape(-1))
-        else:
-            self.offsets.append(np.add.outer(channel, np.array(places)).reshape(-1))
-        self._reads += len(places) * channels
+            return np.add.outer(places * halo.unit, channel).reshape(-1)
+        return np.add.outer(channel, places).reshape(-1)
 
 
 def _even(work: list[int], chunks: int) -> np.ndarray:

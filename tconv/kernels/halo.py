@@ -8,8 +8,8 @@ import numpy as np
 from numba import prange
 from numba.extending import register_jitable
 
-from tconv.kernels.interleave import copy_vector
 from tconv.kernels.launch import compiled
+from tconv.kernels.vectors import copy_vector
 
 
 class Halo(NamedTuple):

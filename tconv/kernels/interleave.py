@@ -1,7 +1,7 @@
 """Interleaving: several streams of sums become one contiguous line of outputs, bias added.
 
-The sums of output phase ``u`` lie in stream ``u``; output ``lane * streams + u`` is lane ``lane`` of it. Even
-and odd streams have each their bias: they are the real and imaginary parts where numbers are complex.
+The sums of output phase ``u`` lie in stream ``u``; output ``lane * streams + u`` is lane ``lane`` of it. Where
+numbers are complex, even streams are the real parts and odd ones the imaginary, each with a bias of its own.
 As in ``tile``, plain Python defines it and LLVM vector operations do it in compiled code.
 """
 
@@ -12,7 +12,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from tconv.kernels.tile import INT, data_of, load_vector, splat, store_vector, vector_type
+from tconv.kernels.vectors import INT, data_of, load_vector, splat, store_vector, suffix, vector_type
 
 BIT = ir.IntType(1)
 I32 = ir.IntType(32)
@@ -21,34 +21,60 @@ I32 = ir.IntType(32)
 STREAMS = (1, 2, 3, 4, 6, 8)  # that are woven by shuffles
 
 
-def interleave(streams, lanes, sums, at, pitch, even, odd, low, high, y, to):
-    """Write outputs ``low <= e < high`` of a run of ``streams`` streams to ``y[to + e]``."""
-    for e in range(low, high):
-        u = e % streams
-        y[to + e] = (odd if u % 2 else even) + sums[at + u * pitch + e // streams]
+def interleave(
+    streams, lanes, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high, y, to
+):  # fmt: skip
+    """Write outputs ``low <= e < high`` of a run of ``streams`` streams, of ``count`` lines from ``line`` on.
+
+    Line ``n`` of the table ``lines`` goes to ``y[to + lines[n, 0] + e]``; its bias is ``bias[bias_at + lines[n, 1]]``.
+    """
+    for i in range(count):
+        for e in range(low, high):
+            u = e % streams
+            y[to + lines[line + i, 0] + e] = (
+                bias[bias_at + lines[line + i, 1] + u % parts] + sums[at + i * by_line + u * by_stream + e // streams]
+            )
 
 
 @intrinsic
-def _interleaved(typing, streams, sums, at, pitch, even, odd, low, high, y, to):
+def _interleaved(
+    typing, streams, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high, y, to
+):  # fmt: skip
     def codegen(context, builder, signature, values):
-        wanted, _, at, pitch, even, odd, low, high, _, to = values
+        wanted, count, _, line, _, at, by_line, by_stream, _, bias_at, parts, low, high, _, to = values
+        table, source, biases, target = (
+            data_of(context, builder, signature.args[i], values[i]) for i in (2, 4, 8, 13)
+        )
         vector = vector_type(sums)
-        source = builder.gep(data_of(context, builder, sums, values[1]), [at])
-        target = builder.gep(data_of(context, builder, y, values[8]), [to])
-        biases = [splat(builder, bias, vector) for bias in (even, odd)]
+        columns = context.make_array(lines)(context, builder, values[2]).shape
+        width = builder.extract_value(columns, 1)
         for streams in STREAMS:
             with builder.if_then(builder.icmp_signed("==", wanted, INT(streams))):
-                _weave(builder, streams, source, pitch, biases, low, high, target)
+                with cgutils.for_range(builder, count, intp=INT) as loop:
+                    entry = builder.gep(table, [builder.mul(builder.add(line, loop.index), width)])
+                    shift, place = (builder.load(builder.gep(entry, [INT(n)])) for n in (0, 1))
+                    first = builder.gep(biases, [builder.add(bias_at, place)])
+                    second = builder.gep(first, [builder.sub(parts, INT(1))])
+                    both = [splat(builder, builder.load(one), vector) for one in (first, second)]
+                    sums_here = builder.gep(source, [builder.add(at, builder.mul(loop.index, by_line))])
+                    y_here = builder.gep(target, [builder.add(to, shift)])
+                    _weave(builder, streams, sums_here, by_stream, both, low, high, y_here)
         return context.get_dummy_value()
 
     n = types.int64
-    return types.void(n, sums, n, n, sums.dtype, sums.dtype, n, n, y, n), codegen
+    return types.void(n, n, lines, n, sums, n, n, n, bias, n, n, n, n, y, n), codegen
 
 
 @overload(interleave)
-def _interleave(streams, lanes, sums, at, pitch, even, odd, low, high, y, to):
-    def call(streams, lanes, sums, at, pitch, even, odd, low, high, y, to):
-        _interleaved(streams, sums, at, pitch, even, odd, low, high, y, to)
+def _interleave(
+    streams, lanes, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high, y, to
+):  # fmt: skip
+    def call(
+        streams, lanes, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high, y, to
+    ):  # fmt: skip
+        _interleaved(
+            streams, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high, y, to
+        )  # fmt: skip
 
     return call
 
@@ -89,30 +115,6 @@ def _weave(
                 _store_between(builder, line, first, last, here)
 
 
-def copy_vector(lanes, source, from_, target, to):
-    """Copy the elements of one vector register."""
-    for lane in range(lanes):
-        target[to + lane] = source[from_ + lane]
-
-
-@intrinsic
-def _copied(typing, source, from_, target, to):
-    def codegen(context, builder, signature, values):
-        taken = load_vector(builder, data_of(context, builder, source, values[0]), values[1], vector_type(source))
-        store_vector(builder, taken, data_of(context, builder, target, values[2]), values[3])
-        return context.get_dummy_value()
-
-    return types.void(source, types.int64, target, types.int64), codegen
-
-
-@overload(copy_vector)
-def _copy_vector(lanes, source, from_, target, to):
-    def call(lanes, source, from_, target, to):
-        _copied(source, from_, target, to)
-
-    return call
-
-
 def _indices(numbers: list[int]) -> ir.Constant:
     return ir.Constant(ir.VectorType(I32, len(numbers)), numbers)
 
@@ -140,11 +142,10 @@ def _store_between(builder: ir.IRBuilder, line: ir.Value, low: ir.Value, high: i
     first, last = (splat(builder, builder.trunc(bound, I32), numbers) for bound in (low, high))
     mask = builder.and_(builder.icmp_signed(">=", lane, first), builder.icmp_signed("<", lane, last))
     address = builder.bitcast(target, line.type.as_pointer())
-    letter = "i" if isinstance(line.type.element, ir.IntType) else "f"
-    width = {"float": 32, "double": 64}.get(str(line.type.element)) or line.type.element.width
-    name = f"llvm.masked.store.v{line.type.count}{letter}{width}.p0"
     arguments = [line, address, I32(4), mask]
     masked = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(ir.VoidType(), [a.type for a in arguments]), name
+        builder.module,
+        ir.FunctionType(ir.VoidType(), [a.type for a in arguments]),
+        f"llvm.masked.store.{suffix(line.type)}.p0",
     )
     builder.call(masked, arguments)

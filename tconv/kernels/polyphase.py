@@ -3,12 +3,12 @@
 A column is a position of the phase grid, a row is one output channel of one phase. The work is cut into units
 (a group of channels, a tile of columns, a chunk of rows); within a unit the loops are
 
-    for each section:                   rows that read the same inputs
-        for each chunk of the depth:
-            gather what the tile reads  -> a panel that stays in the first-level cache (or read the image itself)
-            for each block of rows:     its weights stream by once
-                register tiles          -> sums
-        write the sums                  -> y: bias added, phases interleaved, cropped
+    for each section:                    rows that share a panel
+        for each chunk of channels:
+            gather what the tile reads   -> a panel in the second-level cache (or read the halo buffer in place)
+            for each block of rows:      its weights stream by once
+                register tiles           -> sums
+                after the last channels: -> y: bias added, phases interleaved, cropped
 
 Every sum runs over the depth in one fixed order, so the bits do not depend on how units go to threads.
 """
@@ -21,7 +21,7 @@ import numpy as np
 from numba import prange
 from numba.extending import register_jitable
 
-from tconv.kernels.interleave import copy_vector, interleave
+from tconv.kernels.interleave import interleave
 from tconv.kernels.launch import compiled, inlined
 from tconv.kernels.tile import (
     CHANNEL_ROWS,
@@ -30,11 +30,11 @@ from tconv.kernels.tile import (
     channels_tile,
     positions_tile,
 )
+from tconv.kernels.vectors import copy_lanes, take
 
-TALL, MIDDLE, FLAT = POSITION_ROWS
+TALL, FLAT = POSITION_ROWS[0], POSITION_ROWS[-1]
 WIDE, MEDIUM, NARROW = CHANNEL_VECTORS
 
-PANEL_DEPTH = 160  # rows of a panel, 3 vectors each: 30 KiB of a first-level cache of 32 or 48
 WEIGHTS_DEPTH = 1024  # of the channels tile: 4 vectors of 64 bytes times this stay in the second-level cache
 
 
@@ -42,36 +42,39 @@ class Shape(NamedTuple):
     """The numbers of one problem that are the same in every unit."""
 
     channels_in_lanes: int
-    gathered: int  # 1 if tiles read panels into which single positions were gathered, not the image
+    gathered: int  # 1 if tiles read panels into which positions were gathered, not the halo buffer
     lanes: int
     batch: int
     groups: int
+    channels_in: int  # real and imaginary parts are channels of their own
     channels_out: int
     parts: int  # 2 where numbers are complex: real and imaginary sums are separate streams
     columns: int  # of one image, as counted by the tiles
     line_columns: int  # vectors to one line of the last axis; 0: vectors run on over line ends
     tiles: int
     row_chunks: int
-    lead: int  # where the first image begins in the halo buffer, and the strides from there
+    lead: int  # where the first image begins in what is read, and the strides from there
     image: int
     group: int
+    channel: int
     unit: int
     weights: int  # of one group of channels
     interleaved: int  # 1 if the streams of a line are written by vector shuffles
     y_batch: int
     y_group: int
-    y_channel: int
     tile_columns: int
     tile_starts: int
 
 
 # Rows of the table of axes.
-COUNT, STEP, STRIDE, BASE, LIMIT, Y_STEP = range(6)
-# Fields of a block of rows; of a section; of a segment; of a run of columns.
+COUNT, STEP, STRIDE, BASE, LIMIT, Y_STEP, FIRST, SIZE = range(8)
+# Fields of a section; of a block of rows; of a segment; of a line; of a run of columns; of a copy.
+BLOCK, BLOCKS, READS, READ_COUNT, CHANNELS = range(5)
 SEGMENT, SEGMENTS, STREAM, STREAMS, LINE, LINES, WEIGHTS, SUMS = range(8)
-BLOCK, BLOCKS, READS, READ_COUNT = range(4)
 FIRST_STREAM, STREAM_COUNT, DEPTH, OFFSETS, TAPS, FIRST_PHASE = range(6)  # the last two: for packing
-COLUMN, LENGTH, LAST, TO, INSIDE, SOURCE, OUTER = range(7)
+TO, BIAS, PHASE = range(3)
+COLUMN, LENGTH, LAST, Y, INSIDE, SOURCE, OUTER = range(7)
+FROM, INTO, LANES = range(3)
 
 
 @register_jitable
@@ -80,7 +83,10 @@ def panel_height(channels_in_lanes, lanes, rows):
     if channels_in_lanes:
         vectors = (rows + lanes - 1) // lanes
         return lanes * (WIDE if vectors >= WIDE else MEDIUM if vectors >= MEDIUM else NARROW)
-    return TALL if rows > MIDDLE else MIDDLE if rows > FLAT else FLAT
+    height = TALL
+    while height > FLAT and rows <= height // 2:
+        height //= 2
+    return height
 
 
 @register_jitable
@@ -98,17 +104,19 @@ def _add_run(axes, position, image_to, source, column, length, runs, run):
     last = axes.shape[1] - 1
     to = image_to
     inside = 1
-    for a in range(last):
+    for a in range(last + 1):
         t = axes[BASE, a] + axes[STRIDE, a] * position[a]
         to += t * axes[Y_STEP, a]
-        runs[run, OUTER + a] = t
-        if t < 0 or t + axes[STRIDE, a] > axes[LIMIT, a]:
-            inside = 0
-    t = axes[BASE, last] + axes[STRIDE, last] * position[last]
+        if a < last:
+            runs[run, OUTER + a] = t
+            if t < 0 or t + axes[STRIDE, a] > axes[LIMIT, a]:
+                inside = 0
+        else:
+            runs[run, LAST] = t
+        runs[run, OUTER + last + a] = axes[FIRST, a] + position[a]
     runs[run, COLUMN] = column
     runs[run, LENGTH] = length
-    runs[run, LAST] = t
-    runs[run, TO] = to + t * axes[Y_STEP, last]
+    runs[run, Y] = to
     runs[run, INSIDE] = inside
     runs[run, SOURCE] = source
 
@@ -161,7 +169,7 @@ def _vector_columns(shape, axes, group, tile, position, starts, runs):
 
 @register_jitable
 def _single_columns(shape, axes, group, tile, position, starts, runs):
-    """Columns of a tile with channels in the lanes: positions one by one, without gaps."""
+    """Columns of a tile of positions one by one, without gaps."""
     last = axes.shape[1] - 1
     column = tile * shape.tile_columns
     end = min(column + shape.tile_columns, shape.batch * shape.columns)
@@ -170,18 +178,17 @@ def _single_columns(shape, axes, group, tile, position, starts, runs):
     while column < end:
         image = column // shape.columns
         line = column - image * shape.columns
-        at = 0
+        at = shape.lead + image * shape.image + group * shape.group
         for a in range(last, -1, -1):
             position[a] = line % axes[COUNT, a]
             line //= axes[COUNT, a]
-            at += position[a] * axes[STEP, a]
+            at += position[a] * axes[STEP, a] * shape.unit
         length = min(end - column, axes[COUNT, last] - position[last])
-        source = shape.lead + image * shape.image + group * shape.group + at * shape.unit
         if not shape.gathered:
             for i in range(length):
-                starts[done + i] = source + i * shape.unit
+                starts[done + i] = at + i * shape.unit
         image_to = image * shape.y_batch + group * shape.y_group
-        _add_run(axes, position, image_to, source, done, length, runs, n_runs)
+        _add_run(axes, position, image_to, at, done, length, runs, n_runs)
         n_runs += 1
         done += length
         column += length
@@ -191,29 +198,47 @@ def _single_columns(shape, axes, group, tile, position, starts, runs):
     return n_runs
 
 
-@inlined
-def _list_copies(lanes, runs, n_runs, copies):
-    """Vector by vector, what to copy from where to which column; returns how many."""
+@register_jitable
+def _list_copies(shape, axes, section, reads, runs, n_runs, copies):
+    """Vector by vector, what to copy from where to which column, and which lanes hold an input; returns how many.
+
+    Whole vectors are stored: what is too much at the end of a run is overwritten by the next.
+    """
+    lanes = shape.lanes
+    last = axes.shape[1] - 1
+    at = OUTER + last
     n = 0
-    for r in range(n_runs):
-        for i in range(0, runs[r, LENGTH], lanes):
-            copies[n, 0] = runs[r, SOURCE] + i
-            copies[n, 1] = runs[r, COLUMN] + i
-            n += 1
+    for r in range(section[READ_COUNT]):
+        read = reads[section[READS] + r]
+        row = r * shape.tile_columns
+        for q in range(n_runs):
+            inside = True
+            for a in range(last):
+                index = runs[q, at + a] + read[a]
+                inside = inside and index >= 0 and index < axes[SIZE, a]
+            first = runs[q, at + last] + read[last]
+            end = axes[SIZE, last] if inside else first
+            source = runs[q, SOURCE] + read[last + 1]
+            for i in range(0, runs[q, LENGTH], lanes):
+                low = max(0, -(first + i))
+                high = min(lanes, end - first - i)
+                some = low < high
+                copies[n, FROM] = source + i if some else 0
+                copies[n, INTO] = row + runs[q, COLUMN] + i
+                copies[n, LANES] = (1 << high) - (1 << low) if some else 0
+                n += 1
     return n
 
 
 @inlined
-def _gather(lanes, halo, copies, n_copies, offsets, offset, depth, panel, width):
-    """Copy what a tile reads into rows of ``width`` neighbours, one row for each step of the depth.
-
-    Whole vectors are copied: what is too much at the end of a run is overwritten by the next run, or next row.
-    """
-    for k in range(depth):
-        shift = offsets[offset + k]
-        row = k * width
+def _gather(shape, section, x, first, end, copies, n_copies, panel):
+    """Copy what a tile reads of channels ``first`` to ``end`` into rows of neighbours: by channel, then by read."""
+    to = 0
+    for channel in range(first, end):
+        shift = channel * shape.channel
         for n in range(n_copies):
-            copy_vector(lanes, halo, copies[n, 0] + shift, panel, row + copies[n, 1])
+            copy_lanes(shape.lanes, copies[n, LANES], x, copies[n, FROM] + shift, panel, to + copies[n, INTO])
+        to += section[READ_COUNT] * shape.tile_columns
 
 
 @inlined
@@ -260,161 +285,143 @@ def _channels_product(shape, used, depth, rows, pitch, halo, starts, offsets, of
 
 
 @inlined
-def _write(shape, axes, block, lines, streams, bias, group, runs, n_runs, sums, to, cell, y):
-    """Write a block's sums; ``cell`` holds the strides of sums by stream, line and column."""
-    last = axes.shape[1] - 1
-    by_stream, by_line, by_column = cell
-    n_streams = block[STREAMS]
-    first_stream = block[STREAM]
-    step = axes[STRIDE, last] * axes[Y_STEP, last]
-    for i in range(block[LINES]):
-        phase = (block[LINE] + i) // shape.channels_out
-        channel = block[LINE] + i - phase * shape.channels_out
-        shift = channel * shape.y_channel + lines[phase, last]
-        at_bias = (group * shape.channels_out + channel) * shape.parts
-        even = bias[at_bias]
-        odd = bias[at_bias + shape.parts - 1]
-        for r in range(n_runs):
-            if not runs[r, INSIDE]:
-                seen = True
-                for a in range(last):
-                    t = runs[r, OUTER + a] + lines[phase, a]
-                    seen = seen and t >= 0 and t < axes[LIMIT, a]
-                if not seen:
-                    continue
-            at = to + i * by_line + runs[r, COLUMN] * by_column
-            out = shift + runs[r, TO]
-            t = runs[r, LAST]
-            if shape.interleaved:
-                low = max(0, -t * shape.parts)
-                high = min(runs[r, LENGTH] * n_streams, (axes[LIMIT, last] - t) * shape.parts)
-                interleave(n_streams, shape.lanes, sums, at, by_stream, even, odd, low, high, y, out)
-            else:
-                for n in range(runs[r, LENGTH]):
-                    for u in range(n_streams):
-                        residue = streams[first_stream + u, 0]
-                        if t + residue >= 0 and t + residue < axes[LIMIT, last]:
-                            part = streams[first_stream + u, 1]
-                            y[out + residue * axes[Y_STEP, last] + part] = (odd if part else even) + sums[
-                                at + u * by_stream + n * by_column
-                            ]
-                    t += axes[STRIDE, last]
-                    out += step
+def _block_product(shape, block, segments, low, high, used, x, starts, offsets, w, at, sums):
+    """Sums of one block of rows over channels ``low`` to ``high``."""
+    to = block[SUMS]
+    n_lines = block[LINES]
+    vectors = 1 if used <= shape.lanes else shape.tile_starts
+    pitch = shape.tile_columns
+    if shape.channels_in_lanes:
+        pitch = _channels_pitch(shape, block)
+    for s in range(block[SEGMENT], block[SEGMENT] + block[SEGMENTS]):
+        rows = segments[s, STREAM_COUNT] * n_lines
+        whole = segments[s, DEPTH]
+        if shape.channels_in_lanes:
+            at = _channels_product(
+                shape, used, whole, rows, pitch, x, starts, offsets, segments[s, OFFSETS], w, at, sums, to
+            )
+            to += rows
+        else:
+            taps = whole // shape.channels_in
+            at = _positions_product(
+                shape, vectors, low * taps, (high - low) * taps, whole, rows, x, starts,
+                offsets, segments[s, OFFSETS], w, at, sums, to,
+            )  # fmt: skip
+            to += rows * pitch
 
 
 @inlined
-def _section_product(
-    shape, section, loaded, blocks, segments, used, offsets, ladder, halo, starts, copies, n_copies, panel,
-    w, weights, sums,
-):  # fmt: skip
-    """Sums of the blocks of a section over one tile, positions in the lanes; ``loaded`` names what the panel holds."""
-    first_block = section[BLOCK]
-    width = shape.tile_columns
-    vectors = 1 if used <= shape.lanes else 3
-    count = section[READ_COUNT]
-    step = PANEL_DEPTH if shape.gathered else max(1, count)
-    for low in range(0, max(1, count), step):
-        high = min(low + step, count)
-        if shape.gathered and (loaded != section[READS] or count > step):
-            _gather(
-                shape.lanes, halo, copies, n_copies, offsets, section[READS] + low, high - low, panel, width
-            )  # fmt: skip
-        for b in range(first_block, first_block + section[BLOCKS]):
-            block = blocks[b]
-            at = weights + block[WEIGHTS]
-            to = block[SUMS]
-            for s in range(block[SEGMENT], block[SEGMENT] + block[SEGMENTS]):
-                rows = segments[s, STREAM_COUNT] * block[LINES]
-                whole = segments[s, DEPTH]
-                reads = segments[s, OFFSETS] - section[READS]
-                first = max(0, low - reads)
-                depth = min(high - reads, whole) - first
-                if depth > 0 or (whole == 0 and low == 0):
-                    if shape.gathered:
-                        _positions_product(
-                            shape, vectors, first, depth, whole, rows, panel, starts,
-                            ladder, max(0, reads + first - low), w, at, sums, to,
-                        )  # fmt: skip
-                    else:
-                        _positions_product(
-                            shape, vectors, first, depth, whole, rows, halo, starts,
-                            offsets, segments[s, OFFSETS], w, at, sums, to,
-                        )  # fmt: skip
-                at += padded_rows(0, shape.lanes, rows) * whole
-                to += rows * width
+def _channels_pitch(shape, block):
+    return (block[STREAMS] * block[LINES] // shape.lanes + 2) * shape.lanes  # room for padding
+
+
+@inlined
+def _write(shape, axes, block, lines, phases, streams, bias, group, runs, n_runs, sums, y):
+    """Write a block's sums."""
+    last = axes.shape[1] - 1
+    if shape.channels_in_lanes:
+        by_stream, by_line, by_column = block[LINES], 1, _channels_pitch(shape, block)
+    else:
+        by_stream, by_line, by_column = block[LINES] * shape.tile_columns, shape.tile_columns, 1
+    n_streams = block[STREAMS]
+    first_stream = block[STREAM]
+    step = axes[STRIDE, last] * axes[Y_STEP, last]
+    bias_at = group * shape.channels_out * shape.parts
+    for r in range(n_runs):
+        at = block[SUMS] + runs[r, COLUMN] * by_column
+        whole = runs[r, INSIDE] and shape.interleaved
+        for i in range(1 if whole else block[LINES]):
+            line = block[LINE] + i
+            seen = True
+            if not runs[r, INSIDE]:
+                for a in range(last):
+                    t = runs[r, OUTER + a] + phases[lines[line, PHASE], a]
+                    seen = seen and t >= 0 and t < axes[LIMIT, a]
+            if not seen:
+                continue
+            here = at + i * by_line
+            t = runs[r, LAST]
+            if shape.interleaved:
+                interleave(
+                    n_streams, shape.lanes, block[LINES] if whole else 1, lines, line, sums, here, by_line, by_stream,
+                    bias, bias_at, shape.parts,
+                    max(0, -t * shape.parts), min(runs[r, LENGTH] * n_streams, (axes[LIMIT, last] - t) * shape.parts),
+                    y, runs[r, Y],
+                )  # fmt: skip
+                continue
+            out = runs[r, Y] + lines[line, TO]
+            for n in range(runs[r, LENGTH]):
+                for u in range(n_streams):
+                    residue = streams[first_stream + u, 0]
+                    if t + residue >= 0 and t + residue < axes[LIMIT, last]:
+                        part = streams[first_stream + u, 1]
+                        y[out + residue * axes[Y_STEP, last] + part] = (
+                            bias[bias_at + lines[line, BIAS] + part] + sums[here + u * by_stream + n * by_column]
+                        )
+                t += axes[STRIDE, last]
+                out += step
 
 
 @register_jitable
 def _work(
-    worker, workers, shape, axes, sections, chunks, blocks, segments, lines, streams, offsets, ladder, halo, w, bias, y,
-    my_sums, my_starts, my_runs, my_copies, my_panel,
+    counter, shape, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets, reads, x, w, bias, y,
+    sums, starts, runs, copies, panel,
 ):  # fmt: skip
-    """The units of one worker."""
+    """Units, one after another, until none is left."""
     units = shape.groups * shape.tiles * shape.row_chunks
-    width = shape.tile_columns
-    position = my_starts[my_starts.shape[0] - axes.shape[1] :]
-    for unit in range(worker * units // workers, (worker + 1) * units // workers):
+    position = starts[starts.shape[0] - axes.shape[1] :]
+    if shape.gathered:
+        for i in range(panel.shape[0]):
+            panel[i] = 0  # what no input reaches must be a number, and not one too small to be quick
+        for j in range(shape.tile_starts):
+            starts[j] = j * shape.lanes
+    operand = panel if shape.gathered else x
+    unit = take(counter)
+    while unit < units:
         row_chunk = unit % shape.row_chunks
         tile = unit // shape.row_chunks % shape.tiles
         group = unit // shape.row_chunks // shape.tiles
-        weights = group * shape.weights
-        n_copies = 0
-        if shape.channels_in_lanes or shape.gathered:
-            n_runs = _single_columns(shape, axes, group, tile, position, my_starts, my_runs)
-            if shape.gathered:
-                n_copies = _list_copies(shape.lanes, my_runs, n_runs, my_copies)
-                for j in range(shape.tile_starts):
-                    my_starts[j] = j * shape.lanes
+        unit = take(counter)
+        if shape.gathered or shape.channels_in_lanes:
+            n_runs = _single_columns(shape, axes, group, tile, position, starts, runs)
         else:
-            n_runs = _vector_columns(shape, axes, group, tile, position, my_starts, my_runs)
+            n_runs = _vector_columns(shape, axes, group, tile, position, starts, runs)
         if n_runs == 0:
             continue
-        used = my_runs[n_runs - 1, COLUMN] + my_runs[n_runs - 1, LENGTH]
-        loaded = -1
+        used = runs[n_runs - 1, COLUMN] + runs[n_runs - 1, LENGTH]
+        listed = -1
+        n_copies = 0
         for number in range(chunks[row_chunk], chunks[row_chunk + 1]):
             section = sections[number]
-            if not shape.channels_in_lanes:
-                _section_product(
-                    shape, section, loaded, blocks, segments, used, offsets, ladder, halo, my_starts,
-                    my_copies, n_copies, my_panel, w, weights, my_sums,
-                )  # fmt: skip
-                loaded = section[READS]
-            for b in range(section[BLOCK], section[BLOCK] + section[BLOCKS]):
-                block = blocks[b]
-                to = block[SUMS]
-                n_lines = block[LINES]
-                cell = (n_lines * width, width, 1)
-                if shape.channels_in_lanes:
-                    pitch = (block[STREAMS] * n_lines // shape.lanes + 2) * shape.lanes  # room for padding
-                    cell = (n_lines, 1, pitch)
-                    at = weights + block[WEIGHTS]
-                    to = 0
-                    for s in range(block[SEGMENT], block[SEGMENT] + block[SEGMENTS]):
-                        rows = segments[s, STREAM_COUNT] * n_lines
-                        at = _channels_product(
-                            shape, used, segments[s, DEPTH], rows, pitch, halo, my_starts,
-                            offsets, segments[s, OFFSETS], w, at, my_sums, to,
-                        )  # fmt: skip
-                        to += rows
-                    to = 0
-                _write(
-                    shape, axes, block, lines, streams, bias, group, my_runs, n_runs, my_sums, to, cell, y
-                )  # fmt: skip
+            again = section[CHANNELS] < shape.channels_in
+            if shape.gathered and listed != section[READS]:
+                n_copies = _list_copies(shape, axes, section, reads, runs, n_runs, copies)
+                listed = section[READS]
+                again = True
+            for low in range(0, shape.channels_in, section[CHANNELS]):
+                high = min(low + section[CHANNELS], shape.channels_in)
+                if shape.gathered and again:
+                    _gather(shape, section, x, low, high, copies, n_copies, panel)
+                for b in range(section[BLOCK], section[BLOCK] + section[BLOCKS]):
+                    block = blocks[b]
+                    at = group * shape.weights + block[WEIGHTS]
+                    _block_product(shape, block, segments, low, high, used, operand, starts, offsets, w, at, sums)
+                    if high == shape.channels_in:
+                        _write(shape, axes, block, lines, phases, streams, bias, group, runs, n_runs, sums, y)
 
 
 @compiled
 def forward(
-    shape, axes, sections, chunks, blocks, segments, lines, streams, offsets, ladder, halo, w, bias, y,
+    counter, shape, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets, reads, x, w, bias, y,
     sums, starts, runs, copies, panels,
 ):  # fmt: skip
-    """Compute ``y`` from the halo buffer and packed weights.
+    """Compute ``y`` from ``x`` or its copy, and packed weights.
 
-    ``sections[chunks[i]:chunks[i + 1]]`` are the rows of one chunk; ``ladder`` holds the offsets of the rows of a
-    panel; ``sums``, ``starts``, ``runs``, ``copies`` and ``panels`` are the scratch of each worker.
+    ``sections[chunks[i]:chunks[i + 1]]`` are the rows of one chunk; workers take units from ``counter``; ``sums``,
+    ``starts``, ``runs``, ``copies`` and ``panels`` are the scratch of each.
     """
-    workers = sums.shape[0]
-    for worker in prange(workers):
+    for worker in prange(sums.shape[0]):
         _work(
-            np.int64(worker), workers, shape, axes, sections, chunks, blocks, segments, lines, streams, offsets, ladder,
-            halo, w, bias, y, sums[worker], starts[worker], runs[worker], copies[worker], panels[worker],
+            counter, shape, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets, reads,
+            x, w, bias, y, sums[worker], starts[worker], runs[worker], copies[worker], panels[worker],
         )  # fmt: skip

@@ -20,90 +20,29 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.registry import cpu_target
 from numba.extending import intrinsic, overload
 
-INT = ir.IntType(64)
-
-
-def _vector_bytes() -> int:
-    features = cpu_target.target_context.codegen().magic_tuple()[2].split(",")
-    if "+avx512f" in features:
-        return 64
-    return 32 if "+avx2" in features else 16
-
-
-VECTOR_BYTES = _vector_bytes()
+from tconv.kernels.vectors import (
+    INT,
+    VECTOR_BYTES,
+    data_of,
+    load_vector,
+    multiply_add,
+    prefetch,
+    splat,
+    store_vector,
+    vector_type,
+)
 
 # Sums fill 24 of 32 registers, or 12 of AVX2's 16; the rest holds operands.
 NARROW = VECTOR_BYTES == 32
-POSITION_ROWS = (4, 2, 1) if NARROW else (8, 4, 2)
+POSITION_ROWS = (4, 2, 1) if NARROW else (8, 4, 2, 1)
 POSITION_VECTORS = 3
-POSITION_WIDTHS = (3, 1)  # in vectors; a last tile that needs two takes three
+POSITION_WIDTHS = (POSITION_VECTORS, 1)  # a last tile that needs two vectors takes three
 CHANNEL_ROWS = 6
 CHANNEL_VECTORS = (2, 1, 1) if NARROW else (4, 2, 1)
 
-
-def element_type(array: types.Array) -> ir.Type:
-    """LLVM's name of the elements of ``array``."""
-    if isinstance(array.dtype, types.Integer):
-        return ir.IntType(array.dtype.bitwidth)
-    return {32: ir.FloatType(), 64: ir.DoubleType()}[array.dtype.bitwidth]
-
-
-def vector_type(array: types.Array) -> ir.VectorType:
-    """As many elements of ``array`` as one register holds."""
-    return ir.VectorType(element_type(array), VECTOR_BYTES * 8 // array.dtype.bitwidth)
-
-
-def data_of(context: Any, builder: ir.IRBuilder, array: types.Array, value: ir.Value) -> ir.Value:
-    """Where the elements of an array begin."""
-    return context.make_array(array)(context, builder, value).data
-
-
-def load_vector(builder: ir.IRBuilder, base: ir.Value, at: ir.Value, vector: ir.VectorType) -> ir.Value:
-    """The vector that begins ``at`` elements after ``base``, aligned or not."""
-    address = builder.bitcast(builder.gep(base, [at]), vector.as_pointer())
-    return builder.load(address, align=4)
-
-
-def store_vector(builder: ir.IRBuilder, value: ir.Value, base: ir.Value, at: ir.Value) -> None:
-    """Store ``value`` from ``at`` elements after ``base`` on, aligned or not."""
-    address = builder.bitcast(builder.gep(base, [at]), value.type.as_pointer())
-    builder.store(value, address, align=4)
-
-
-def splat(builder: ir.IRBuilder, scalar: ir.Value, vector: ir.VectorType) -> ir.Value:
-    """``scalar`` in every lane."""
-    undefined = ir.Constant(vector, ir.Undefined)
-    single = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
-    return builder.shuffle_vector(
-        single, undefined, ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
-    )
-
-
-def multiply_add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
-    """``a * b + c``, rounded once where the elements are floats."""
-    vector = a.type
-    if isinstance(vector.element, ir.IntType):
-        return builder.add(builder.mul(a, b), c)
-    suffix = "f32" if isinstance(vector.element, ir.FloatType) else "f64"
-    fused = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{vector.count}{suffix}"
-    )
-    return builder.call(fused, [a, b, c])
-
-
 AHEAD = 2048  # bytes: weights are read once, in order, and come from the third-level cache
-
-
-def prefetch(builder: ir.IRBuilder, address: ir.Value) -> None:
-    """Ask for the cache line of ``address``, to be read soon."""
-    byte, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
-    function = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32]), "llvm.prefetch.p0"
-    )
-    builder.call(function, [builder.bitcast(address, byte), i32(0), i32(3), i32(1)])
 
 
 def _emit(

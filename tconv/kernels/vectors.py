@@ -1,0 +1,175 @@
+"""Vector operations that compiled kernels are built of, and small ones that kernels call by themselves.
+
+What kernels call is written twice: as plain Python, which defines it and runs on exact objects, and as LLVM
+operations on whole registers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.registry import cpu_target
+from numba.extending import intrinsic, overload
+
+INT = ir.IntType(64)
+
+
+def _vector_bytes() -> int:
+    features = cpu_target.target_context.codegen().magic_tuple()[2].split(",")
+    if "+avx512f" in features:
+        return 64
+    return 32 if "+avx2" in features else 16
+
+
+VECTOR_BYTES = _vector_bytes()
+
+
+def element_type(array: types.Array) -> ir.Type:
+    """LLVM's name of the elements of ``array``."""
+    if isinstance(array.dtype, types.Integer):
+        return ir.IntType(array.dtype.bitwidth)
+    return {32: ir.FloatType(), 64: ir.DoubleType()}[array.dtype.bitwidth]
+
+
+def vector_type(array: types.Array) -> ir.VectorType:
+    """As many elements of ``array`` as one register holds."""
+    return ir.VectorType(element_type(array), VECTOR_BYTES * 8 // array.dtype.bitwidth)
+
+
+def suffix(vector: ir.VectorType) -> str:
+    """What LLVM appends to the names of operations on such vectors."""
+    element = vector.element
+    name = f"i{element.width}" if isinstance(element, ir.IntType) else {"float": "f32", "double": "f64"}[str(element)]
+    return f"v{vector.count}{name}"
+
+
+def data_of(context: Any, builder: ir.IRBuilder, array: types.Array, value: ir.Value) -> ir.Value:
+    """Where the elements of an array begin."""
+    return context.make_array(array)(context, builder, value).data
+
+
+def load_vector(builder: ir.IRBuilder, base: ir.Value, at: ir.Value, vector: ir.VectorType) -> ir.Value:
+    """The vector that begins ``at`` elements after ``base``, aligned or not."""
+    address = builder.bitcast(builder.gep(base, [at]), vector.as_pointer())
+    return builder.load(address, align=4)
+
+
+def store_vector(builder: ir.IRBuilder, value: ir.Value, base: ir.Value, at: ir.Value) -> None:
+    """Store ``value`` from ``at`` elements after ``base`` on, aligned or not."""
+    address = builder.bitcast(builder.gep(base, [at]), value.type.as_pointer())
+    builder.store(value, address, align=4)
+
+
+def splat(builder: ir.IRBuilder, scalar: ir.Value, vector: ir.VectorType) -> ir.Value:
+    """``scalar`` in every lane."""
+    undefined = ir.Constant(vector, ir.Undefined)
+    single = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(
+        single, undefined, ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
+    )
+
+
+def multiply_add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
+    """``a * b + c``, rounded once where the elements are floats."""
+    vector = a.type
+    if isinstance(vector.element, ir.IntType):
+        return builder.add(builder.mul(a, b), c)
+    fused = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.{suffix(vector)}"
+    )
+    return builder.call(fused, [a, b, c])
+
+
+def prefetch(builder: ir.IRBuilder, address: ir.Value) -> None:
+    """Ask for the cache line of ``address``, to be read soon."""
+    byte, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32]), "llvm.prefetch.p0"
+    )
+    builder.call(function, [builder.bitcast(address, byte), i32(0), i32(3), i32(1)])
+
+
+def copy_vector(lanes, source, from_, target, to):
+    """Copy the elements of one vector register."""
+    for lane in range(lanes):
+        target[to + lane] = source[from_ + lane]
+
+
+def copy_lanes(lanes, mask, source, from_, target, to):
+    """The same for the lanes whose bits are set in ``mask``; zeros for the others, which are not read."""
+    for lane in range(lanes):
+        target[to + lane] = source[from_ + lane] if mask >> lane & 1 else 0
+
+
+def take(counter):
+    """The number in ``counter``, which goes up by one: no two threads get the same."""
+    number = counter[0]
+    counter[0] = number + 1
+    return number
+
+
+@intrinsic
+def _copied(typing, source, from_, target, to):
+    def codegen(context, builder, signature, values):
+        taken = load_vector(builder, data_of(context, builder, source, values[0]), values[1], vector_type(source))
+        store_vector(builder, taken, data_of(context, builder, target, values[2]), values[3])
+        return context.get_dummy_value()
+
+    return types.void(source, types.int64, target, types.int64), codegen
+
+
+@intrinsic
+def _copied_lanes(typing, mask, source, from_, target, to):
+    def codegen(context, builder, signature, values):
+        mask, _, from_, _, to = values
+        vector = vector_type(source)
+        lanes = builder.bitcast(
+            builder.trunc(mask, ir.IntType(vector.count)), ir.VectorType(ir.IntType(1), vector.count)
+        )
+        address = builder.bitcast(
+            builder.gep(data_of(context, builder, source, values[1]), [from_]), vector.as_pointer()
+        )
+        arguments = [address, ir.Constant(ir.IntType(32), 4), lanes, ir.Constant(vector, None)]
+        load = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(vector, [a.type for a in arguments]),
+            f"llvm.masked.load.{suffix(vector)}.p0",
+        )
+        taken = builder.call(load, arguments)
+        store_vector(builder, taken, data_of(context, builder, target, values[3]), to)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, source, types.int64, target, types.int64), codegen
+
+
+@intrinsic
+def _taken(typing, counter):
+    def codegen(context, builder, signature, values):
+        address = data_of(context, builder, counter, values[0])
+        return builder.atomic_rmw("add", address, INT(1), "monotonic")
+
+    return types.int64(counter), codegen
+
+
+@overload(copy_vector)
+def _copy_vector(lanes, source, from_, target, to):
+    def call(lanes, source, from_, target, to):
+        _copied(source, from_, target, to)
+
+    return call
+
+
+@overload(copy_lanes)
+def _copy_lanes(lanes, mask, source, from_, target, to):
+    def call(lanes, mask, source, from_, target, to):
+        _copied_lanes(mask, source, from_, target, to)
+
+    return call
+
+
+@overload(take)
+def _take(counter):
+    return lambda counter: _taken(counter)
