@@ -30,7 +30,7 @@ from tconv.kernels.tile import (
     channels_tile,
     positions_tile,
 )
-from tconv.kernels.vectors import copy_lanes, take
+from tconv.kernels.vectors import copy_lanes, expect, take
 
 TALL, FLAT = POSITION_ROWS[0], POSITION_ROWS[-1]
 WIDE, MEDIUM, NARROW = CHANNEL_VECTORS
@@ -242,10 +242,22 @@ def _gather(shape, section, x, first, end, copies, n_copies, panel):
 
 
 @inlined
-def _positions_product(shape, vectors, first, depth, whole, rows, x, starts, offsets, offset, w, at, sums, to):
+def _expect_lines(shape, block, from_, to, lines, runs, n_runs, y):
+    """Ask for the memory that some lines of a block will be written to: products go on while it comes."""
+    for line in range(block[LINE] + from_, block[LINE] + to):
+        for r in range(n_runs):
+            out = runs[r, Y] + lines[line, TO]
+            expect(y, out, out + runs[r, LENGTH] * block[STREAMS])
+
+
+@inlined
+def _positions_product(
+    shape, vectors, first, depth, whole, rows, x, starts, offsets, offset, w, at, sums, to,
+    block, done, lines, runs, n_runs, y,
+):  # fmt: skip
     """Sums of ``rows`` rows over ``vectors`` vectors of positions, ``depth`` steps from ``first`` on of ``whole``.
 
-    Returns where the weights of the next rows begin.
+    Returns where the weights of the next rows begin. ``done`` rows of the block came before.
     """
     lanes = shape.lanes
     pitch = shape.tile_columns
@@ -253,6 +265,10 @@ def _positions_product(shape, vectors, first, depth, whole, rows, x, starts, off
     while row < rows:
         height = panel_height(0, lanes, rows - row)
         here = at + first * height
+        _expect_lines(
+            shape, block, done // block[STREAMS], min(done + height, (done - row + rows)) // block[STREAMS], lines, runs, n_runs, y
+        )
+        done += height
         positions_tile(
             height, vectors, lanes, depth, first, x, starts, offsets, offset, w, here, sums, to, pitch
         )  # fmt: skip
@@ -285,9 +301,12 @@ def _channels_product(shape, used, depth, rows, pitch, halo, starts, offsets, of
 
 
 @inlined
-def _block_product(shape, block, segments, low, high, used, x, starts, offsets, w, at, sums):
+def _block_product(
+    shape, block, segments, low, high, used, x, starts, offsets, w, at, sums, lines, runs, n_runs, y
+):  # fmt: skip
     """Sums of one block of rows over channels ``low`` to ``high``."""
     to = block[SUMS]
+    done = 0
     n_lines = block[LINES]
     vectors = 1 if used <= shape.lanes else shape.tile_starts
     pitch = shape.tile_columns
@@ -306,8 +325,10 @@ def _block_product(shape, block, segments, low, high, used, x, starts, offsets, 
             at = _positions_product(
                 shape, vectors, low * taps, (high - low) * taps, whole, rows, x, starts,
                 offsets, segments[s, OFFSETS], w, at, sums, to,
+                block, done, lines, runs, n_runs if shape.interleaved and high == shape.channels_in else 0, y,
             )  # fmt: skip
             to += rows * pitch
+            done += rows
 
 
 @inlined
@@ -405,7 +426,9 @@ def _work(
                 for b in range(section[BLOCK], section[BLOCK] + section[BLOCKS]):
                     block = blocks[b]
                     at = group * shape.weights + block[WEIGHTS]
-                    _block_product(shape, block, segments, low, high, used, operand, starts, offsets, w, at, sums)
+                    _block_product(
+                        shape, block, segments, low, high, used, operand, starts, offsets, w, at, sums, lines, runs, n_runs, y
+                    )
                     if high == shape.channels_in:
                         _write(shape, axes, block, lines, phases, streams, bias, group, runs, n_runs, sums, y)
 

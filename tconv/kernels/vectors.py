@@ -83,13 +83,13 @@ def multiply_add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -
     return builder.call(fused, [a, b, c])
 
 
-def prefetch(builder: ir.IRBuilder, address: ir.Value) -> None:
-    """Ask for the cache line of ``address``, to be read soon."""
+def prefetch(builder: ir.IRBuilder, address: ir.Value, write: int = 0) -> None:
+    """Ask for the cache line of ``address``, to be read or written soon."""
     byte, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
     function = cgutils.get_or_insert_function(
         builder.module, ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32]), "llvm.prefetch.p0"
     )
-    builder.call(function, [builder.bitcast(address, byte), i32(0), i32(3), i32(1)])
+    builder.call(function, [builder.bitcast(address, byte), i32(write), i32(3), i32(1)])
 
 
 def copy_vector(lanes, source, from_, target, to):
@@ -102,6 +102,10 @@ def copy_lanes(lanes, mask, source, from_, target, to):
     """The same for the lanes whose bits are set in ``mask``; zeros for the others, which are not read."""
     for lane in range(lanes):
         target[to + lane] = source[from_ + lane] if mask >> lane & 1 else 0
+
+
+def expect(target, first, end):
+    """Ask for the cache lines of ``target[first:end]``, to be written soon; changes nothing."""
 
 
 def take(counter):
@@ -146,6 +150,18 @@ def _copied_lanes(typing, mask, source, from_, target, to):
 
 
 @intrinsic
+def _expected(typing, target, first, end):
+    def codegen(context, builder, signature, values):
+        base = data_of(context, builder, target, values[0])
+        step = INT(64 * 8 // target.dtype.bitwidth)
+        with cgutils.for_range_slice(builder, values[1], values[2], step, intp=INT) as (at, _):
+            prefetch(builder, builder.gep(base, [at]), write=1)
+        return context.get_dummy_value()
+
+    return types.void(target, types.int64, types.int64), codegen
+
+
+@intrinsic
 def _taken(typing, counter):
     def codegen(context, builder, signature, values):
         address = data_of(context, builder, counter, values[0])
@@ -166,6 +182,14 @@ def _copy_vector(lanes, source, from_, target, to):
 def _copy_lanes(lanes, mask, source, from_, target, to):
     def call(lanes, mask, source, from_, target, to):
         _copied_lanes(mask, source, from_, target, to)
+
+    return call
+
+
+@overload(expect)
+def _expect(target, first, end):
+    def call(target, first, end):
+        _expected(target, first, end)
 
     return call
 
