@@ -198,10 +198,9 @@ def _multiply(best: Scheme, packed: np.ndarray, x: np.ndarray, bias: np.ndarray,
     source = _source(best, source_steps)
     shape, axes, lines = _placed(best, source_steps, target_steps)
     workers = min(threads, shape.groups * shape.tiles * shape.row_chunks)
-    scratch = workspace(workers * (best.sums_size + best.panel_size) + (best.halo_size if source.copy else 0), dtype)
-    sums, panels, copied = np.split(
-        scratch, [workers * best.sums_size, workers * (best.sums_size + best.panel_size)]
-    )
+    of_sums, of_panels = workers * best.sums_size, workers * best.panel_size
+    scratch = workspace(of_sums + of_panels + (best.halo_size if source.copy else 0), dtype)
+    sums, panels, copied = scratch[:of_sums], scratch[of_sums : of_sums + of_panels], scratch[of_sums + of_panels :]
     if source.copy:
         launch(halo.copy, threads, best.exact, source.copy, source.copy_axes, best.halo_parts, input_, copied)
         input_ = copied
