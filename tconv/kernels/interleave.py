@@ -14,11 +14,10 @@ from numba.extending import intrinsic, overload
 
 from tconv.kernels.vectors import INT, data_of, load_vector, splat, store_vector, suffix, vector_type
 
-BIT = ir.IntType(1)
 I32 = ir.IntType(32)
 
 
-STREAMS = (1, 2, 3, 4, 6, 8)  # that are woven by shuffles
+STREAMS = (1, 2, 3, 4, 5, 6, 8, 16)  # that are woven by shuffles
 
 
 def interleave(
@@ -103,36 +102,55 @@ def _weave(
             )
             for u in range(streams)
         ]
-        line = _shuffled(builder, parts)
+        line = _woven(builder, parts)
         done = builder.mul(loop.index, width)
         first, last = builder.sub(low, done), builder.sub(high, done)
         here = builder.gep(target, [done])
         whole = builder.and_(builder.icmp_signed("<=", first, INT(0)), builder.icmp_signed(">=", last, width))
         with builder.if_else(whole, likely=True) as (everything, edges):
             with everything:
-                store_vector(builder, line, here, INT(0))
+                for number, piece in enumerate(line):
+                    store_vector(builder, piece, here, INT(number * vector.count))
             with edges:
-                _store_between(builder, line, first, last, here)
+                for number, piece in enumerate(line):
+                    before = INT(number * vector.count)
+                    low_here, high_here = builder.sub(first, before), builder.sub(last, before)
+                    _store_between(builder, piece, low_here, high_here, builder.gep(here, [before]))
 
 
-def _indices(numbers: list[int]) -> ir.Constant:
-    return ir.Constant(ir.VectorType(I32, len(numbers)), numbers)
+def _woven(builder: ir.IRBuilder, parts: list[ir.Value]) -> list[ir.Value]:
+    """Lane 0 of every part, lane 1 of every part, and so on, in as many vectors.
+
+    Shuffles of two registers are single instructions; of longer vectors LLVM makes moves of single elements.
+    """
+    count, lanes = len(parts), parts[0].type.count
+    if count == 1:
+        return parts
+    if count % 2 == 0:
+        halves = zip(_woven(builder, parts[0::2]), _woven(builder, parts[1::2]), strict=True)
+        order = [u * lanes + lane for lane in range(lanes) for u in (0, 1)]
+        return [
+            _shuffled(builder, even, odd, indices)
+            for even, odd in halves
+            for indices in (order[:lanes], order[lanes:])
+        ]
+    woven = []
+    for first in range(0, count * lanes, lanes):
+        wanted = [divmod(e, count) for e in range(first, first + lanes)]  # lane, part
+        line = parts[0]
+        for u in range(1, count):  # the lanes of one more part come in
+            earlier = [lane if u == 1 else at for at, (lane, _) in enumerate(wanted)]
+            indices = [
+                lanes + lane if part == u else old
+                for (lane, part), old in zip(wanted, earlier, strict=True)
+            ]
+            line = _shuffled(builder, line, parts[u], indices)
+        woven.append(line)
+    return woven
 
 
-def _shuffled(builder: ir.IRBuilder, parts: list[ir.Value]) -> ir.Value:
-    """Lane 0 of every part, lane 1 of every part, and so on, as one long vector."""
-    lanes, streams = parts[0].type.count, len(parts)
-    long = parts[0]
-    for part in parts[1:]:
-        have = long.type.count
-        widened = builder.shuffle_vector(
-            part, ir.Constant(part.type, ir.Undefined), _indices([min(i, lanes - 1) for i in range(have)])
-        )
-        long = builder.shuffle_vector(
-            long, widened, _indices([i if i < have else have + i - have for i in range(have + lanes)])
-        )
-    order = [u * lanes + lane for lane in range(lanes) for u in range(streams)]
-    return builder.shuffle_vector(long, ir.Constant(long.type, ir.Undefined), _indices(order))
+def _shuffled(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, indices: list[int]) -> ir.Value:
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, len(indices)), indices))
 
 
 def _store_between(builder: ir.IRBuilder, line: ir.Value, low: ir.Value, high: ir.Value, target: ir.Value) -> None:
