@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tconv.algorithms import polyphase
+from tconv.algorithms import polyphase, scheme
 from tconv.algorithms.cut import cuts
 from tconv.algorithms.scheme import tabulate
 from tests.cases import LARGE, SMALL
@@ -39,6 +39,17 @@ def test_small(case, dtype, operator, engine):
 def test_large(case, dtype, operator, engine):
     p = replace(LARGE[case], dtype=dtype)
     check(p if operator == "conv_transpose" else turned(p), engine, threads=(1, 2))
+
+
+@pytest.mark.parametrize("operator", ["conv_transpose", "conv"])
+@pytest.mark.parametrize("dtype", ["float32", "object"])
+@pytest.mark.parametrize("case", SMALL)
+def test_small_panels(case, dtype, operator, engine, monkeypatch):
+    """Panels of few channels: sums wait for the next one."""
+    monkeypatch.setattr(scheme, "PANEL_ROWS", 2)
+    monkeypatch.setattr(scheme, "SECTION_ROWS", 8)
+    p = replace(SMALL[case], dtype=dtype, channels_in=3)
+    check(p if operator == "conv_transpose" else turned(p), engine, threads=(1,))
 
 
 def check(p, engine, threads):

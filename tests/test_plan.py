@@ -105,7 +105,7 @@ def test_quantities():
     assert quantity(999, "B") == "999 B"
     assert quantity(1000, "B") == "1 kB"
     assert quantity(2.5e13, "FLOP") == "25 TFLOP"
-    assert quantity(5e-5, "s") == "50 µs"
+    assert quantity(5e-5, "s") == "50 us"
     assert quantity(1.25e-8, "s") == "12.5 ns"
 
 

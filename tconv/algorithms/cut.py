@@ -192,12 +192,9 @@ def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: 
     for outer in product(*(_classes(axis) for axis in axes[:-1])):
         lines = problem.channels_out * prod(len(phases) for phases in outer)
         for first, segments in chunks:
-            whole = RowGroup(outer, first, segments, lines, lines)
-            best = min(
-                range(1, min(lines, 4 * lanes if choice.channels_in_lanes else MOST_LINES) + 1),
-                key=lambda n: (_group_cycles(choice, lanes, depth, replace(whole, block_lines=n)), -n),
-            )
-            groups.append(replace(whole, block_lines=best))
+            most = min(lines, 4 * lanes if choice.channels_in_lanes else MOST_LINES)
+            candidates = (RowGroup(outer, first, segments, lines, n) for n in range(most, 0, -1))
+            groups.append(min(candidates, key=lambda group: _group_cycles(choice, lanes, depth, group)))
     counts = [axis.count for axis in axes]
     if choice.channels_in_lanes or choice.gathered:
         columns = prod(counts)

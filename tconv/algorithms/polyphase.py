@@ -197,7 +197,7 @@ def _multiply(best: Scheme, packed: np.ndarray, x: np.ndarray, bias: np.ndarray,
     input_ = input_.view(dtype)
     source = _source(best, source_steps)
     shape, axes, lines = _placed(best, source_steps, target_steps)
-    workers = min(threads, shape.groups * shape.tiles * shape.row_chunks)
+    workers = min(threads, ceil(shape.groups / shape.groups_at_once) * shape.tiles * shape.row_chunks)
     of_sums, of_panels = workers * best.sums_size, workers * best.panel_size
     scratch = workspace(of_sums + of_panels + (best.halo_size if source.copy else 0), dtype)
     sums, panels, copied = scratch[:of_sums], scratch[of_sums : of_sums + of_panels], scratch[of_sums + of_panels :]

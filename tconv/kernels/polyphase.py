@@ -53,6 +53,7 @@ class Shape(NamedTuple):
     line_columns: int  # vectors to one line of the last axis; 0: vectors run on over line ends
     tiles: int
     row_chunks: int
+    groups_at_once: int  # in one unit
     lead: int  # where the first image begins in what is read, and the strides from there
     image: int
     group: int
@@ -231,6 +232,20 @@ def _list_copies(shape, axes, section, reads, runs, n_runs, copies):
 
 
 @inlined
+def _next_group(shape, starts, runs, n_runs, copies, n_copies):
+    """What was noted for one group of channels, as it is for the next."""
+    for q in range(n_runs):
+        runs[q, SOURCE] += shape.group
+        runs[q, Y] += shape.y_group
+    for n in range(n_copies):
+        if copies[n, LANES]:
+            copies[n, FROM] += shape.group
+    if not shape.gathered:
+        for i in range(shape.tile_starts):
+            starts[i] += shape.group
+
+
+@inlined
 def _gather(shape, section, x, first, end, copies, n_copies, panel):
     """Copy what a tile reads of channels ``first`` to ``end`` into rows of neighbours: by channel, then by read."""
     to = 0
@@ -389,7 +404,8 @@ def _work(
     sums, starts, runs, copies, panel,
 ):  # fmt: skip
     """Units, one after another, until none is left."""
-    units = shape.groups * shape.tiles * shape.row_chunks
+    group_chunks = (shape.groups + shape.groups_at_once - 1) // shape.groups_at_once
+    units = group_chunks * shape.tiles * shape.row_chunks
     position = starts[starts.shape[0] - axes.shape[1] :]
     if shape.gathered:
         for i in range(panel.shape[0]):
@@ -401,36 +417,40 @@ def _work(
     while unit < units:
         row_chunk = unit % shape.row_chunks
         tile = unit // shape.row_chunks % shape.tiles
-        group = unit // shape.row_chunks // shape.tiles
+        first = unit // shape.row_chunks // shape.tiles * shape.groups_at_once
         unit = take(counter)
         if shape.gathered or shape.channels_in_lanes:
-            n_runs = _single_columns(shape, axes, group, tile, position, starts, runs)
+            n_runs = _single_columns(shape, axes, first, tile, position, starts, runs)
         else:
-            n_runs = _vector_columns(shape, axes, group, tile, position, starts, runs)
+            n_runs = _vector_columns(shape, axes, first, tile, position, starts, runs)
         if n_runs == 0:
             continue
         used = runs[n_runs - 1, COLUMN] + runs[n_runs - 1, LENGTH]
         listed = -1
         n_copies = 0
-        for number in range(chunks[row_chunk], chunks[row_chunk + 1]):
-            section = sections[number]
-            again = section[CHANNELS] < shape.channels_in
-            if shape.gathered and listed != section[READS]:
-                n_copies = _list_copies(shape, axes, section, reads, runs, n_runs, copies)
-                listed = section[READS]
-                again = True
-            for low in range(0, shape.channels_in, section[CHANNELS]):
-                high = min(low + section[CHANNELS], shape.channels_in)
-                if shape.gathered and again:
-                    _gather(shape, section, x, low, high, copies, n_copies, panel)
-                for b in range(section[BLOCK], section[BLOCK] + section[BLOCKS]):
-                    block = blocks[b]
-                    at = group * shape.weights + block[WEIGHTS]
-                    _block_product(
-                        shape, block, segments, low, high, used, operand, starts, offsets, w, at, sums, lines, runs, n_runs, y
-                    )
-                    if high == shape.channels_in:
-                        _write(shape, axes, block, lines, phases, streams, bias, group, runs, n_runs, sums, y)
+        for group in range(first, min(first + shape.groups_at_once, shape.groups)):
+            if group > first:
+                _next_group(shape, starts, runs, n_runs, copies, n_copies)
+            loaded = -1
+            for number in range(chunks[row_chunk], chunks[row_chunk + 1]):
+                section = sections[number]
+                if shape.gathered and listed != section[READS]:
+                    n_copies = _list_copies(shape, axes, section, reads, runs, n_runs, copies)
+                    listed = section[READS]
+                for low in range(0, shape.channels_in, section[CHANNELS]):
+                    high = min(low + section[CHANNELS], shape.channels_in)
+                    if shape.gathered and (loaded != section[READS] or section[CHANNELS] < shape.channels_in):
+                        _gather(shape, section, x, low, high, copies, n_copies, panel)
+                        loaded = section[READS]
+                    for b in range(section[BLOCK], section[BLOCK] + section[BLOCKS]):
+                        block = blocks[b]
+                        at = group * shape.weights + block[WEIGHTS]
+                        _block_product(
+                            shape, block, segments, low, high, used, operand, starts, offsets, w, at, sums,
+                            lines, runs, n_runs, y,
+                        )  # fmt: skip
+                        if high == shape.channels_in:
+                            _write(shape, axes, block, lines, phases, streams, bias, group, runs, n_runs, sums, y)
 
 
 @compiled
