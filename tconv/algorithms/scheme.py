@@ -12,7 +12,7 @@ import numpy as np
 from tconv.algorithms.cut import PANEL_ROWS, Cut, Reads, RowGroup, Segment, cuts, union_of_reads
 from tconv.geometry import Problem
 from tconv.kernels.halo import Halo
-from tconv.kernels.polyphase import Shape, padded_rows
+from tconv.kernels.polyphase import Shape, padded_rows, panel_pitch
 from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
 
 UNITS_PER_THREAD = 4
@@ -111,7 +111,7 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         halo_size=halo_size,
         packed_size=rows.weights * problem.groups,
         sums_size=ceil(rows.sums_size / 64) * 64,
-        panel_size=ceil(rows.panel_rows * tile_columns / 64 + 1) * 64,
+        panel_size=ceil(rows.panel_size / 64) * 64,
         most_copies=most_reads * (most_runs + ceil(tile_columns / cut.lanes)) if cut.choice.gathered else 0,
         shape=shape,
         halo=halo,
@@ -210,7 +210,7 @@ class _Rows:
         self.taps: list[tuple[int, ...]] = []
         self.weights = 0  # of one group of channels
         self.sums_size = 0
-        self.panel_rows = 0
+        self.panel_size = 0
         self._cut = cut
         self._halo = halo
         self._channels = problem.channels_in * cut.parts
@@ -255,7 +255,8 @@ class _Rows:
                 self.reads.append((*(offset for offset, _ in taps), part))
             count = len(self.reads) - first
             channels = max(1, min(self._channels, PANEL_ROWS // max(1, count)))
-            self.panel_rows = max(self.panel_rows, count * channels)
+            pitch = panel_pitch(self._cut.lanes, self._tile_columns, count)
+            self.panel_size = max(self.panel_size, channels * pitch)
             self._panels[reads] = first, count, channels
             self._rows_of[first] = {taps: row for row, taps in enumerate(product(*reads))}
         return self._panels[reads]
@@ -316,7 +317,8 @@ class _Rows:
         if self._cut.choice.gathered:
             first, count, channels = panel
             places = np.array([self._rows_of[first][taps] for taps in product(*reads)], np.int64)
-            return (np.add.outer(np.arange(channels) * count, places) * self._tile_columns).reshape(-1)
+            pitch = panel_pitch(self._cut.lanes, self._tile_columns, count)
+            return np.add.outer(np.arange(channels) * pitch, places * self._tile_columns).reshape(-1)
         halo, axes, steps = self._halo, self._cut.axes, self._cut.steps
         places = np.array(
             [

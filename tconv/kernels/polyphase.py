@@ -30,7 +30,7 @@ from tconv.kernels.tile import (
     channels_tile,
     positions_tile,
 )
-from tconv.kernels.vectors import copy_lanes, expect, take
+from tconv.kernels.vectors import AT_ONCE, copy_lanes, expect, take
 
 TALL, FLAT = POSITION_ROWS[0], POSITION_ROWS[-1]
 WIDE, MEDIUM, NARROW = CHANNEL_VECTORS
@@ -245,15 +245,25 @@ def _next_group(shape, starts, runs, n_runs, copies, n_copies):
             starts[i] += shape.group
 
 
+@register_jitable
+def panel_pitch(lanes, columns, reads):
+    """From one channel to the next in a panel: its last row may be written to the end of a vector, and no further."""
+    return reads * columns + lanes
+
+
 @inlined
 def _gather(shape, section, x, first, end, copies, n_copies, panel):
     """Copy what a tile reads of channels ``first`` to ``end`` into rows of neighbours: by channel, then by read."""
-    to = 0
-    for channel in range(first, end):
+    pitch = panel_pitch(shape.lanes, shape.tile_columns, section[READ_COUNT])
+    for channel in range(first, end, AT_ONCE):
         shift = channel * shape.channel
+        to = (channel - first) * pitch
+        count = min(end - channel, AT_ONCE)
         for n in range(n_copies):
-            copy_lanes(shape.lanes, copies[n, LANES], x, copies[n, FROM] + shift, panel, to + copies[n, INTO])
-        to += section[READ_COUNT] * shape.tile_columns
+            copy_lanes(
+                shape.lanes, copies[n, LANES], count, x, copies[n, FROM] + shift, shape.channel,
+                panel, to + copies[n, INTO], pitch,
+            )  # fmt: skip
 
 
 @inlined

@@ -57,6 +57,18 @@ def load_vector(builder: ir.IRBuilder, base: ir.Value, at: ir.Value, vector: ir.
     return builder.load(address, align=4)
 
 
+def load_lanes(builder: ir.IRBuilder, address: ir.Value, lanes: ir.Value, vector: ir.VectorType) -> ir.Value:
+    """Zeros, but where a bit of ``lanes`` is set, what lies from ``address`` on; no other memory is touched."""
+    pointer = builder.bitcast(address, vector.as_pointer())
+    arguments = [pointer, ir.Constant(ir.IntType(32), 4), lanes, ir.Constant(vector, None)]
+    function = cgutils.get_or_insert_function(
+        builder.module,
+        ir.FunctionType(vector, [a.type for a in arguments]),
+        f"llvm.masked.load.{suffix(vector)}.p0",
+    )
+    return builder.call(function, arguments)
+
+
 def store_vector(builder: ir.IRBuilder, value: ir.Value, base: ir.Value, at: ir.Value) -> None:
     """Store ``value`` from ``at`` elements after ``base`` on, aligned or not."""
     address = builder.bitcast(builder.gep(base, [at]), value.type.as_pointer())
@@ -98,10 +110,17 @@ def copy_vector(lanes, source, from_, target, to):
         target[to + lane] = source[from_ + lane]
 
 
-def copy_lanes(lanes, mask, source, from_, target, to):
-    """The same for the lanes whose bits are set in ``mask``; zeros for the others, which are not read."""
-    for lane in range(lanes):
-        target[to + lane] = source[from_ + lane] if mask >> lane & 1 else 0
+AT_ONCE = 4  # vectors that one call of `copy_lanes` copies best
+
+
+def copy_lanes(lanes, mask, count, source, from_, step, target, to, pitch):
+    """Copy lanes whose bits are set in ``mask``, of ``count`` vectors; zeros for the others, which are not read.
+
+    The vectors lie ``step`` apart in ``source`` and ``pitch`` in ``target``.
+    """
+    for i in range(count):
+        for lane in range(lanes):
+            target[to + i * pitch + lane] = source[from_ + i * step + lane] if mask >> lane & 1 else 0
 
 
 def expect(target, first, end):
@@ -126,27 +145,30 @@ def _copied(typing, source, from_, target, to):
 
 
 @intrinsic
-def _copied_lanes(typing, mask, source, from_, target, to):
+def _copied_lanes(typing, mask, count, source, from_, step, target, to, pitch):
     def codegen(context, builder, signature, values):
-        mask, _, from_, _, to = values
+        mask, count, _, from_, step, _, to, pitch = values
         vector = vector_type(source)
         lanes = builder.bitcast(
             builder.trunc(mask, ir.IntType(vector.count)), ir.VectorType(ir.IntType(1), vector.count)
         )
-        address = builder.bitcast(
-            builder.gep(data_of(context, builder, source, values[1]), [from_]), vector.as_pointer()
-        )
-        arguments = [address, ir.Constant(ir.IntType(32), 4), lanes, ir.Constant(vector, None)]
-        load = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(vector, [a.type for a in arguments]),
-            f"llvm.masked.load.{suffix(vector)}.p0",
-        )
-        taken = builder.call(load, arguments)
-        store_vector(builder, taken, data_of(context, builder, target, values[3]), to)
+        image, panel = (data_of(context, builder, signature.args[i], values[i]) for i in (2, 5))
+
+        def copy(number):
+            address = builder.gep(image, [builder.add(from_, builder.mul(step, number))])
+            taken = load_lanes(builder, address, lanes, vector)
+            store_vector(builder, taken, panel, builder.add(to, builder.mul(pitch, number)))
+
+        with builder.if_else(builder.icmp_signed("==", count, INT(AT_ONCE))) as (full, rest):
+            with full:
+                for number in range(AT_ONCE):
+                    copy(INT(number))
+            with rest, cgutils.for_range(builder, count, intp=INT) as loop:
+                copy(loop.index)
         return context.get_dummy_value()
 
-    return types.void(types.int64, source, types.int64, target, types.int64), codegen
+    n = types.int64
+    return types.void(n, n, source, n, n, target, n, n), codegen
 
 
 @intrinsic
@@ -179,9 +201,9 @@ def _copy_vector(lanes, source, from_, target, to):
 
 
 @overload(copy_lanes)
-def _copy_lanes(lanes, mask, source, from_, target, to):
-    def call(lanes, mask, source, from_, target, to):
-        _copied_lanes(mask, source, from_, target, to)
+def _copy_lanes(lanes, mask, count, source, from_, step, target, to, pitch):
+    def call(lanes, mask, count, source, from_, step, target, to, pitch):
+        _copied_lanes(mask, count, source, from_, step, target, to, pitch)
 
     return call
 
