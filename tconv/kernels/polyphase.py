@@ -425,9 +425,9 @@ def _work(
     operand = panel if shape.gathered else x
     unit = take(counter)
     while unit < units:
-        row_chunk = unit % shape.row_chunks
-        tile = unit // shape.row_chunks % shape.tiles
-        first = unit // shape.row_chunks // shape.tiles * shape.groups_at_once
+        tile = unit % shape.tiles
+        row_chunk = unit // shape.tiles % shape.row_chunks
+        first = unit // shape.tiles // shape.row_chunks * shape.groups_at_once
         unit = take(counter)
         if shape.gathered or shape.channels_in_lanes:
             n_runs = _single_columns(shape, axes, first, tile, position, starts, runs)
