@@ -16,6 +16,7 @@ from tconv.kernels.polyphase import Shape, padded_rows, panel_pitch
 from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
 
 UNITS_PER_THREAD = 4
+UNITS_AT_ONCE = 8
 GROUPS_AT_ONCE = 8  # in one unit where groups are many: they share what is worked out for a tile
 CHANNEL_COLUMNS = 48  # positions to one tile with channels in the lanes
 SECTION_ROWS = 1024  # whose sums over one tile, 192 KiB, wait in the second-level cache for the next panel
@@ -72,6 +73,7 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
     rows = _Rows(problem, cut, halo, part_combinations, tile_columns, wanted)
     row_chunks = min(wanted, len(rows.sections))
     groups_at_once = max(1, min(GROUPS_AT_ONCE, problem.groups * tiles // (UNITS_PER_THREAD * threads)))
+    units = ceil(problem.groups / groups_at_once) * tiles * row_chunks
     last = axes[-1].count
     most_runs = tile_columns if last == 1 else ceil(tile_columns / last) + 1
     most_reads = max(section[3] for section in rows.sections)
@@ -90,6 +92,7 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         tiles=tiles,
         row_chunks=row_chunks,
         groups_at_once=groups_at_once,
+        units_at_once=max(1, min(UNITS_AT_ONCE, units // (UNITS_PER_THREAD * threads))),
         lead=halo.lead * halo.unit,
         image=halo.image,
         group=halo.group,

@@ -54,6 +54,7 @@ class Shape(NamedTuple):
     tiles: int
     row_chunks: int
     groups_at_once: int  # in one unit
+    units_at_once: int  # taken by a worker: what one tile reads and writes, the next finds near
     lead: int  # where the first image begins in what is read, and the strides from there
     image: int
     group: int
@@ -413,7 +414,7 @@ def _work(
     counter, shape, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets, reads, x, w, bias, y,
     sums, starts, runs, copies, panel,
 ):  # fmt: skip
-    """Units, one after another, until none is left."""
+    """Units, a few at a time, until none is left."""
     group_chunks = (shape.groups + shape.groups_at_once - 1) // shape.groups_at_once
     units = group_chunks * shape.tiles * shape.row_chunks
     position = starts[starts.shape[0] - axes.shape[1] :]
@@ -423,44 +424,45 @@ def _work(
         for j in range(shape.tile_starts):
             starts[j] = j * shape.lanes
     operand = panel if shape.gathered else x
-    unit = take(counter)
-    while unit < units:
-        tile = unit % shape.tiles
-        row_chunk = unit // shape.tiles % shape.row_chunks
-        first = unit // shape.tiles // shape.row_chunks * shape.groups_at_once
-        unit = take(counter)
-        if shape.gathered or shape.channels_in_lanes:
-            n_runs = _single_columns(shape, axes, first, tile, position, starts, runs)
-        else:
-            n_runs = _vector_columns(shape, axes, first, tile, position, starts, runs)
-        if n_runs == 0:
-            continue
-        used = runs[n_runs - 1, COLUMN] + runs[n_runs - 1, LENGTH]
-        listed = -1
-        n_copies = 0
-        for group in range(first, min(first + shape.groups_at_once, shape.groups)):
-            if group > first:
-                _next_group(shape, starts, runs, n_runs, copies, n_copies)
-            loaded = -1
-            for number in range(chunks[row_chunk], chunks[row_chunk + 1]):
-                section = sections[number]
-                if shape.gathered and listed != section[READS]:
-                    n_copies = _list_copies(shape, axes, section, reads, runs, n_runs, copies)
-                    listed = section[READS]
-                for low in range(0, shape.channels_in, section[CHANNELS]):
-                    high = min(low + section[CHANNELS], shape.channels_in)
-                    if shape.gathered and (loaded != section[READS] or section[CHANNELS] < shape.channels_in):
-                        _gather(shape, section, x, low, high, copies, n_copies, panel)
-                        loaded = section[READS]
-                    for b in range(section[BLOCK], section[BLOCK] + section[BLOCKS]):
-                        block = blocks[b]
-                        at = group * shape.weights + block[WEIGHTS]
-                        _block_product(
-                            shape, block, segments, low, high, used, operand, starts, offsets, w, at, sums,
-                            lines, runs, n_runs, y,
-                        )  # fmt: skip
-                        if high == shape.channels_in:
-                            _write(shape, axes, block, lines, phases, streams, bias, group, runs, n_runs, sums, y)
+    start = take(counter, shape.units_at_once)
+    while start < units:
+        for unit in range(start, min(start + shape.units_at_once, units)):
+            tile = unit % shape.tiles
+            row_chunk = unit // shape.tiles % shape.row_chunks
+            first = unit // shape.tiles // shape.row_chunks * shape.groups_at_once
+            if shape.gathered or shape.channels_in_lanes:
+                n_runs = _single_columns(shape, axes, first, tile, position, starts, runs)
+            else:
+                n_runs = _vector_columns(shape, axes, first, tile, position, starts, runs)
+            if n_runs == 0:
+                continue
+            used = runs[n_runs - 1, COLUMN] + runs[n_runs - 1, LENGTH]
+            listed = -1
+            n_copies = 0
+            for group in range(first, min(first + shape.groups_at_once, shape.groups)):
+                if group > first:
+                    _next_group(shape, starts, runs, n_runs, copies, n_copies)
+                loaded = -1
+                for number in range(chunks[row_chunk], chunks[row_chunk + 1]):
+                    section = sections[number]
+                    if shape.gathered and listed != section[READS]:
+                        n_copies = _list_copies(shape, axes, section, reads, runs, n_runs, copies)
+                        listed = section[READS]
+                    for low in range(0, shape.channels_in, section[CHANNELS]):
+                        high = min(low + section[CHANNELS], shape.channels_in)
+                        if shape.gathered and (loaded != section[READS] or section[CHANNELS] < shape.channels_in):
+                            _gather(shape, section, x, low, high, copies, n_copies, panel)
+                            loaded = section[READS]
+                        for b in range(section[BLOCK], section[BLOCK] + section[BLOCKS]):
+                            block = blocks[b]
+                            at = group * shape.weights + block[WEIGHTS]
+                            _block_product(
+                                shape, block, segments, low, high, used, operand, starts, offsets, w, at, sums,
+                                lines, runs, n_runs, y,
+                            )  # fmt: skip
+                            if high == shape.channels_in:
+                                _write(shape, axes, block, lines, phases, streams, bias, group, runs, n_runs, sums, y)
+        start = take(counter, shape.units_at_once)
 
 
 @compiled

@@ -127,10 +127,10 @@ def expect(target, first, end):
     """Ask for the cache lines of ``target[first:end]``, to be written soon; changes nothing."""
 
 
-def take(counter):
-    """The number in ``counter``, which goes up by one: no two threads get the same."""
+def take(counter, count):
+    """The number in ``counter``, which goes up by ``count``: no two threads get the same."""
     number = counter[0]
-    counter[0] = number + 1
+    counter[0] = number + count
     return number
 
 
@@ -184,12 +184,12 @@ def _expected(typing, target, first, end):
 
 
 @intrinsic
-def _taken(typing, counter):
+def _taken(typing, counter, count):
     def codegen(context, builder, signature, values):
         address = data_of(context, builder, counter, values[0])
-        return builder.atomic_rmw("add", address, INT(1), "monotonic")
+        return builder.atomic_rmw("add", address, values[1], "monotonic")
 
-    return types.int64(counter), codegen
+    return types.int64(counter, types.int64), codegen
 
 
 @overload(copy_vector)
@@ -217,5 +217,5 @@ def _expect(target, first, end):
 
 
 @overload(take)
-def _take(counter):
-    return lambda counter: _taken(counter)
+def _take(counter, count):
+    return lambda counter, count: _taken(counter, count)
