@@ -25,7 +25,7 @@ import numpy as np
 from tconv.geometry import Problem
 from tconv.kernels.interleave import STREAMS
 from tconv.kernels.polyphase import panel_height
-from tconv.kernels.tile import CHANNEL_ROWS, POSITION_ROWS, POSITION_VECTORS
+from tconv.kernels.tile import CHANNEL_ROWS, POSITION_VECTORS
 from tconv.kernels.vectors import VECTOR_BYTES
 from tconv.polyphase import Phase, PhasedAxis, phase
 

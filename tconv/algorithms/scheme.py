@@ -243,9 +243,7 @@ class _Rows:
         separate = sum(group.outer_taps * len(group.last_reads) for group in self._cut.groups)
         if not self._cut.choice.gathered or union_of_reads(self._cut.axes) >= separate / chunks:
             return None
-        return tuple(
-            tuple(sorted({read for phase in axis.phases for read in phase.reads})) for axis in self._cut.axes
-        )
+        return tuple(tuple(sorted({read for phase in axis.phases for read in phase.reads})) for axis in self._cut.axes)
 
     def _panel(self, reads: tuple[Reads, ...]) -> Panel:
         """Where in ``self.reads`` a panel begins, its rows for one channel, and how many channels it holds."""
@@ -264,9 +262,7 @@ class _Rows:
             self._rows_of[first] = {taps: row for row, taps in enumerate(product(*reads))}
         return self._panels[reads]
 
-    def _add_block(
-        self, group: RowGroup, panel: Panel, first_segment: int, line: int, lines: int
-    ) -> None:
+    def _add_block(self, group: RowGroup, panel: Panel, first_segment: int, line: int, lines: int) -> None:
         rows = group.streams * lines
         resumed = panel[2] < self._channels  # then the sums of a section wait until all channels are in them
         limit = min(self._limit, SECTION_ROWS) if resumed else self._limit
@@ -321,7 +317,8 @@ class _Rows:
             first, count, channels = panel
             places = np.array([self._rows_of[first][taps] for taps in product(*reads)], np.int64)
             pitch = panel_pitch(self._cut.lanes, self._tile_columns, count)
-            return np.add.outer(np.arange(channels) * pitch, places * self._tile_columns).reshape(-1)
+            rows: np.ndarray = np.add.outer(np.arange(channels) * pitch, places * self._tile_columns)
+            return rows.reshape(-1)
         halo, axes, steps = self._halo, self._cut.axes, self._cut.steps
         places = np.array(
             [

@@ -41,23 +41,21 @@ def _interleaved(
 ):  # fmt: skip
     def codegen(context, builder, signature, values):
         wanted, count, _, line, _, at, by_line, by_stream, _, bias_at, parts, low, high, _, to = values
-        table, source, biases, target = (
-            data_of(context, builder, signature.args[i], values[i]) for i in (2, 4, 8, 13)
-        )
+        table, source, biases, target = (data_of(context, builder, signature.args[i], values[i]) for i in (2, 4, 8, 13))
         vector = vector_type(sums)
         columns = context.make_array(lines)(context, builder, values[2]).shape
         width = builder.extract_value(columns, 1)
         for streams in STREAMS:
-            with builder.if_then(builder.icmp_signed("==", wanted, INT(streams))):
-                with cgutils.for_range(builder, count, intp=INT) as loop:
-                    entry = builder.gep(table, [builder.mul(builder.add(line, loop.index), width)])
-                    shift, place = (builder.load(builder.gep(entry, [INT(n)])) for n in (0, 1))
-                    first = builder.gep(biases, [builder.add(bias_at, place)])
-                    second = builder.gep(first, [builder.sub(parts, INT(1))])
-                    both = [splat(builder, builder.load(one), vector) for one in (first, second)]
-                    sums_here = builder.gep(source, [builder.add(at, builder.mul(loop.index, by_line))])
-                    y_here = builder.gep(target, [builder.add(to, shift)])
-                    _weave(builder, streams, sums_here, by_stream, both, low, high, y_here)
+            matches = builder.icmp_signed("==", wanted, INT(streams))
+            with builder.if_then(matches), cgutils.for_range(builder, count, intp=INT) as loop:
+                entry = builder.gep(table, [builder.mul(builder.add(line, loop.index), width)])
+                shift, place = (builder.load(builder.gep(entry, [INT(n)])) for n in (0, 1))
+                first = builder.gep(biases, [builder.add(bias_at, place)])
+                second = builder.gep(first, [builder.sub(parts, INT(1))])
+                both = [splat(builder, builder.load(one), vector) for one in (first, second)]
+                sums_here = builder.gep(source, [builder.add(at, builder.mul(loop.index, by_line))])
+                y_here = builder.gep(target, [builder.add(to, shift)])
+                _weave(builder, streams, sums_here, by_stream, both, low, high, y_here)
         return context.get_dummy_value()
 
     n = types.int64
@@ -130,9 +128,7 @@ def _woven(builder: ir.IRBuilder, parts: list[ir.Value]) -> list[ir.Value]:
         halves = zip(_woven(builder, parts[0::2]), _woven(builder, parts[1::2]), strict=True)
         order = [u * lanes + lane for lane in range(lanes) for u in (0, 1)]
         return [
-            _shuffled(builder, even, odd, indices)
-            for even, odd in halves
-            for indices in (order[:lanes], order[lanes:])
+            _shuffled(builder, even, odd, indices) for even, odd in halves for indices in (order[:lanes], order[lanes:])
         ]
     woven = []
     for first in range(0, count * lanes, lanes):
@@ -140,10 +136,7 @@ def _woven(builder: ir.IRBuilder, parts: list[ir.Value]) -> list[ir.Value]:
         line = parts[0]
         for u in range(1, count):  # the lanes of one more part come in
             earlier = [lane if u == 1 else at for at, (lane, _) in enumerate(wanted)]
-            indices = [
-                lanes + lane if part == u else old
-                for (lane, part), old in zip(wanted, earlier, strict=True)
-            ]
+            indices = [lanes + lane if part == u else old for (lane, part), old in zip(wanted, earlier, strict=True)]
             line = _shuffled(builder, line, parts[u], indices)
         woven.append(line)
     return woven

@@ -21,7 +21,6 @@ from tconv.kernels.polyphase import (
     panel_height,
 )
 
-
 CHANNELS = 16  # packed by one worker at a time: few enough that what it reads stays in the second-level cache
 
 

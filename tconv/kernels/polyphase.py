@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 from numba import prange
 from numba.extending import register_jitable
 
@@ -268,9 +267,9 @@ def _gather(shape, section, x, first, end, copies, n_copies, panel):
 
 
 @inlined
-def _expect_lines(shape, block, from_, to, lines, runs, n_runs, y):
-    """Ask for the memory that some lines of a block will be written to: products go on while it comes."""
-    for line in range(block[LINE] + from_, block[LINE] + to):
+def _expect_lines(block, done, then, lines, runs, n_runs, y):
+    """While rows ``done`` to ``then`` of a block are summed, ask for the memory of as large a part of its lines."""
+    for line in range(block[LINE] + done // block[STREAMS], block[LINE] + then // block[STREAMS]):
         for r in range(n_runs):
             out = runs[r, Y] + lines[line, TO]
             expect(y, out, out + runs[r, LENGTH] * block[STREAMS])
@@ -291,10 +290,9 @@ def _positions_product(
     while row < rows:
         height = panel_height(0, lanes, rows - row)
         here = at + first * height
-        _expect_lines(
-            shape, block, done // block[STREAMS], min(done + height, (done - row + rows)) // block[STREAMS], lines, runs, n_runs, y
-        )
-        done += height
+        used = min(height, rows - row)
+        _expect_lines(block, done, done + used, lines, runs, n_runs, y)
+        done += used
         positions_tile(
             height, vectors, lanes, depth, first, x, starts, offsets, offset, w, here, sums, to, pitch
         )  # fmt: skip

@@ -15,7 +15,6 @@ operations, which compiled kernels get (loops that LLVM vectorises by itself rea
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from llvmlite import ir
 from numba import types
