@@ -1,9 +1,10 @@
 """The engine: phases of the output as ordinary convolutions of stride 1, run on register tiles.
 
-No zero is multiplied but those of the halo, no column buffer exists, every output is written once. Phases that
-read the same inputs (see ``tconv.polyphase``) form one matrix product: rows are channels out times phases,
-columns are positions, the depth is taps times channels in. What can be chosen is chosen by a count of cycles:
-see ``tconv.algorithms.scheme``.
+No zero is multiplied but those around the input, every output is written once. Phases that read the same inputs
+(see ``tconv.polyphase``) form one matrix product: rows are channels out times phases, columns are positions, the
+depth is taps times channels in. No buffer holds the columns: of 48 positions at a time, what they read is gathered
+into a panel that stays in the second-level cache, or read where it lies in a copy of the input with a halo of
+zeros. What can be chosen is chosen by a count of cycles: see ``tconv.algorithms.cut``.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def supports(problem: Problem) -> str | None:
 
 
 def cost(problem: Problem, threads: int) -> Cost:
-    """Cycles of the best scheme, and the memory for the input's copy and the packed weights."""
+    """Cycles of the best scheme, and the memory for the input's copy, if there is one, and each thread's scratch."""
     best = scheme(problem, threads)
     if best is None:
         return Cost(0, 0, 0, 0.0)
@@ -48,8 +49,9 @@ def cost(problem: Problem, threads: int) -> Cost:
             (problem.channels_out, [axis.size_out for axis in problem.axes]),
         )
     ]
-    workspace = best.halo_size * itemsize
-    moved = int(sum(sizes)) * itemsize + 2 * workspace + best.packed_size * itemsize
+    copied = best.halo_size * itemsize if best.cut.copied else 0
+    workspace = copied + threads * (best.sums_size + best.panel_size) * itemsize
+    moved = int(sum(sizes)) * itemsize + 2 * copied + best.packed_size * itemsize
     return Cost(operations, moved, workspace, best.cut.cycles / threads / CLOCK)
 
 
