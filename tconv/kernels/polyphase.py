@@ -294,7 +294,8 @@ def _positions_product(
         _expect_lines(block, done, done + used, lines, runs, n_runs, y)
         done += used
         positions_tile(
-            height, vectors, lanes, depth, first, x, starts, offsets, offset, w, here, sums, to, pitch
+            height, vectors, lanes, depth, first, 1 - shape.gathered,
+            x, starts, offsets, offset, w, here, sums, to, pitch,
         )  # fmt: skip
         row += height
         at += height * whole
@@ -314,7 +315,7 @@ def _channels_product(shape, used, depth, rows, pitch, halo, starts, offsets, of
             chunk = min(depth - first, WEIGHTS_DEPTH)
             for i in range(0, used, CHANNEL_ROWS):
                 channels_tile(
-                    CHANNEL_ROWS, width // lanes, lanes, chunk, first, halo, starts[i:], offsets, offset + first,
+                    CHANNEL_ROWS, width // lanes, lanes, chunk, first, 1, halo, starts[i:], offsets, offset + first,
                     w, at + first * width, sums, to + i * pitch, pitch,
                 )  # fmt: skip
             first += WEIGHTS_DEPTH

@@ -15,6 +15,7 @@ operations, which compiled kernels get (loops that LLVM vectorises by itself rea
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from llvmlite import ir
 from numba import types
@@ -82,8 +83,11 @@ def _emit(
         store_vector(builder, builder.load(cell), sums, at)
 
 
-def positions_tile(rows, vectors, lanes, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch):
-    """``rows`` channels times ``vectors`` vectors of positions, ``depth`` steps."""
+def positions_tile(rows, vectors, lanes, depth, resume, in_place, x, starts, offsets, offset, w, at, sums, to, pitch):
+    """``rows`` channels times ``vectors`` vectors of positions, ``depth`` steps.
+
+    ``in_place`` says that ``x`` is the image, not a panel: then what the next tile reads is asked for.
+    """
     for r in range(rows):
         for j in range(vectors):
             for lane in range(lanes):
@@ -94,7 +98,7 @@ def positions_tile(rows, vectors, lanes, depth, resume, x, starts, offsets, offs
                 sums[cell] = total
 
 
-def channels_tile(rows, vectors, lanes, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch):
+def channels_tile(rows, vectors, lanes, depth, resume, in_place, x, starts, offsets, offset, w, at, sums, to, pitch):
     """``rows`` positions times ``vectors`` vectors of channels, ``depth`` steps; ``offset`` is where both begin."""
     width = vectors * lanes
     for r in range(rows):
@@ -110,27 +114,27 @@ def _compiled(tile: Callable[..., None], shapes: list[tuple[int, int]], position
     """Let compiled code that calls ``tile`` get vector operations, one loop for each of ``shapes``."""
 
     @intrinsic
-    def emitted(typing, rows, vectors, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch):
+    def emitted(typing, rows, vectors, depth, resume, in_place, x, starts, offsets, offset, w, at, sums, to, pitch):
         def codegen(context, builder, signature, values):
-            rows, vectors, depth, resume, _, _, _, offset, _, at, _, to, pitch = values
+            rows, vectors, depth, resume, in_place, _, _, _, offset, _, at, _, to, pitch = values
             image, places, table, weights, result = (
-                data_of(context, builder, signature.args[i], values[i]) for i in (4, 5, 6, 8, 10)
+                data_of(context, builder, signature.args[i], values[i]) for i in (5, 6, 7, 9, 11)
             )
             table, weights, result = (
                 builder.gep(base, [first]) for base, first in ((table, offset), (weights, at), (result, to))
             )
             vector = vector_type(x)
 
-            def operands(k, rows, vectors):
+            def operands(k, rows, vectors, ahead):
                 shift = builder.load(builder.gep(table, [k]))
                 size = rows if positions else vectors * vector.count
                 packed = builder.gep(weights, [builder.mul(k, INT(size))])
                 here = builder.gep(image, [shift])
                 reads = [builder.load(builder.gep(places, [INT(i)])) for i in range(vectors if positions else rows)]
                 if positions:
-                    ahead = AHEAD // vectors * 8 // x.dtype.bitwidth  # a narrow tile takes less time for each step
-                    prefetch(builder, builder.gep(packed, [INT(ahead)]))
-                    for start in reads if (rows, vectors) == shapes[0] else []:  # what the next tile will read
+                    soon = AHEAD // vectors * 8 // x.dtype.bitwidth  # a narrow tile takes less time for each step
+                    prefetch(builder, builder.gep(packed, [INT(soon)]))
+                    for start in reads if ahead else []:
                         prefetch(builder, builder.gep(here, [builder.add(start, INT(vectors * vector.count))]))
                     return (
                         [builder.load(builder.gep(packed, [INT(r)])) for r in range(rows)],
@@ -144,16 +148,23 @@ def _compiled(tile: Callable[..., None], shapes: list[tuple[int, int]], position
             for shape in shapes:
                 matches = [builder.icmp_signed("==", v, INT(n)) for v, n in zip((rows, vectors), shape, strict=True)]
                 with builder.if_then(builder.and_(*matches)):
-                    _emit(builder, vector, shape, depth, resume, operands, result, pitch)
+                    if not positions or shape != shapes[0]:
+                        _emit(builder, vector, shape, depth, resume, partial(operands, ahead=False), result, pitch)
+                        continue
+                    with builder.if_else(builder.icmp_signed("!=", in_place, INT(0))) as branches:
+                        for branch, ahead in zip(branches, (True, False), strict=True):
+                            with branch:
+                                read = partial(operands, ahead=ahead)
+                                _emit(builder, vector, shape, depth, resume, read, result, pitch)
             return context.get_dummy_value()
 
         n = types.int64
-        return types.void(n, n, n, n, x, starts, offsets, n, w, n, sums, n, n), codegen
+        return types.void(n, n, n, n, n, x, starts, offsets, n, w, n, sums, n, n), codegen
 
     @overload(tile)
-    def choose(rows, vectors, lanes, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch):
-        def call(rows, vectors, lanes, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch):
-            emitted(rows, vectors, depth, resume, x, starts, offsets, offset, w, at, sums, to, pitch)
+    def choose(rows, vectors, lanes, depth, resume, in_place, x, starts, offsets, offset, w, at, sums, to, pitch):
+        def call(rows, vectors, lanes, depth, resume, in_place, x, starts, offsets, offset, w, at, sums, to, pitch):
+            emitted(rows, vectors, depth, resume, in_place, x, starts, offsets, offset, w, at, sums, to, pitch)
 
         return call
 
