@@ -46,7 +46,7 @@ def test_large(case, dtype, operator, engine):
 @pytest.mark.parametrize("case", SMALL)
 def test_small_panels(case, dtype, operator, engine, monkeypatch):
     """Panels of few channels: sums wait for the next one."""
-    monkeypatch.setattr(scheme, "PANEL_ROWS", 2)
+    monkeypatch.setattr(scheme, "PANEL_VECTORS", 6)
     monkeypatch.setattr(scheme, "SECTION_ROWS", 8)
     p = replace(SMALL[case], dtype=dtype, channels_in=3)
     check(p if operator == "conv_transpose" else turned(p), engine, threads=(1,))

@@ -32,7 +32,7 @@ from tconv.polyphase import Phase, PhasedAxis, phase
 MOST_STREAMS = 48  # in one block, so that its sums stay in the first-level cache
 MOST_LINES = 24
 
-PANEL_ROWS = 256 * 1024 // (POSITION_VECTORS * VECTOR_BYTES)  # gathered at once: a part of the second-level cache
+PANEL_VECTORS = 256 * 1024 // VECTOR_BYTES  # gathered at once: a part of the second-level cache
 
 # Cycles measured on an Ice Lake core. One step of depth of a tile: positions in the lanes by rows, read from a panel
 # or in place, where two vectors of three straddle cache lines; channels in the lanes by vectors. Starting a tile.
@@ -162,7 +162,7 @@ def cuts(problem: Problem) -> Iterator[Cut]:
             (False, False, True),
             (True, False, False),
         ):
-            if gathered and union_of_reads(phased) > PANEL_ROWS:
+            if gathered and union_of_reads(phased) * POSITION_VECTORS > PANEL_VECTORS:
                 continue
             yield _cut(problem, Choice(channels, outer, last, run_on, gathered), phased, parts)
 

@@ -87,7 +87,7 @@ def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray | None:
     w = ascending(_expanded(w) if best.cut.parts == 2 else w[:, :, :, None])
     memory, (by_group, by_in, by_out, by_part, *by_axis) = flat(w)
     packed = aligned_empty(best.packed_size, w.dtype)
-    items = problem.groups * ceil(best.shape.channels_in / pack.CHANNELS)
+    items = problem.groups * ceil(best.shape.channels_in / pack.ITEM)
     spoiled = np.zeros(items, np.int64)
     highest = max(POSITION_ROWS[0], CHANNEL_VECTORS[0] * best.shape.lanes)
     launch(
@@ -95,6 +95,7 @@ def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray | None:
         threads,
         best.exact,
         best.shape,
+        best.sections,
         best.blocks,
         best.segments,
         best.streams,

@@ -9,7 +9,7 @@ from math import ceil, prod
 
 import numpy as np
 
-from tconv.algorithms.cut import PANEL_ROWS, Cut, Reads, RowGroup, Segment, cuts, union_of_reads
+from tconv.algorithms.cut import PANEL_VECTORS, Cut, Reads, RowGroup, Segment, cuts, union_of_reads
 from tconv.geometry import Problem
 from tconv.kernels.halo import Halo
 from tconv.kernels.polyphase import Shape, padded_rows, panel_pitch
@@ -64,7 +64,8 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
     axes = cut.axes
     halo, halo_size = _halo(problem, cut)
     part_combinations = list(product(*(axis.parts for axis in axes)))
-    tile_columns, tile_starts = POSITION_VECTORS * cut.lanes, POSITION_VECTORS
+    tile_starts = 1 if cut.choice.gathered and problem.batch * cut.columns <= cut.lanes else POSITION_VECTORS
+    tile_columns = tile_starts * cut.lanes
     if cut.choice.channels_in_lanes:
         tile_columns = tile_starts = CHANNEL_COLUMNS
     in_vectors = not (cut.choice.gathered or cut.choice.channels_in_lanes)
@@ -255,7 +256,9 @@ class _Rows:
                 part = self._parts[tuple(part for _, part in taps)]
                 self.reads.append((*(offset for offset, _ in taps), part))
             count = len(self.reads) - first
-            channels = max(1, min(self._channels, PANEL_ROWS // max(1, count)))
+            channels = max(
+                1, min(self._channels, PANEL_VECTORS // (ceil(self._tile_columns / self._cut.lanes) * max(1, count)))
+            )
             pitch = panel_pitch(self._cut.lanes, self._tile_columns, count)
             self.panel_size = max(self.panel_size, channels * pitch)
             self._panels[reads] = first, count, channels
@@ -266,22 +269,23 @@ class _Rows:
         rows = group.streams * lines
         resumed = panel[2] < self._channels  # then the sums of a section wait until all channels are in them
         limit = min(self._limit, SECTION_ROWS) if resumed else self._limit
-        if not self.sections or self.sections[-1][2:] != panel or self._section_rows + rows > limit:
-            self.sections.append((len(self.blocks), 0, *panel))
+        if not self.sections or self.sections[-1][2:5] != panel or self._section_rows + rows > limit:
+            self.sections.append((len(self.blocks), 0, *panel, self.weights, 0))
             self.work.append(0)
             self._section_rows = 0
         sums = self._section_rows * self._tile_columns if resumed else 0
+        first, count, *_, base, before = self.sections[-1]
         self.blocks.append(
-            (first_segment, len(group.segments), group.first_stream, group.streams, line, lines, self.weights, sums)
+            (first_segment, len(group.segments), group.first_stream, group.streams, line, lines, before, sums)
         )
         self._section_rows += rows
-        first, count, *_ = self.sections[-1]
-        self.sections[-1] = (first, count + 1, *panel)
         in_lanes = self._cut.choice.channels_in_lanes
         for segment in group.segments:
             padded = padded_rows(int(in_lanes), self._cut.lanes, segment.count * lines)
-            self.weights += padded * group.taps(segment) * self._channels
-            self.work[-1] += padded * group.taps(segment)
+            before += padded * group.taps(segment)
+        self.work[-1] += before - self.sections[-1][-1]
+        self.weights = base + before * self._channels
+        self.sections[-1] = (first, count + 1, *panel, base, before)
         if in_lanes:
             self.sums_size = max(self.sums_size, (self._tile_columns + 1) * (rows + 3 * self._cut.lanes))
         else:

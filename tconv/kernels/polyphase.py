@@ -70,7 +70,7 @@ class Shape(NamedTuple):
 # Rows of the table of axes.
 COUNT, STEP, STRIDE, BASE, LIMIT, Y_STEP, FIRST, SIZE = range(8)
 # Fields of a section; of a block of rows; of a segment; of a line; of a run of columns; of a copy.
-BLOCK, BLOCKS, READS, READ_COUNT, CHANNELS = range(5)
+BLOCK, BLOCKS, READS, READ_COUNT, CHANNELS, BASE_WEIGHTS, CHANNEL_WEIGHTS = range(7)
 SEGMENT, SEGMENTS, STREAM, STREAMS, LINE, LINES, WEIGHTS, SUMS = range(8)
 FIRST_STREAM, STREAM_COUNT, DEPTH, OFFSETS, TAPS, FIRST_PHASE = range(6)  # the last two: for packing
 TO, BIAS, PHASE = range(3)
@@ -246,6 +246,13 @@ def _next_group(shape, starts, runs, n_runs, copies, n_copies):
 
 
 @register_jitable
+def weights_of(shape, section, block, group, low, high):
+    """Where a block's weights for channels ``low`` to ``high`` begin; those of a section for a panel lie together."""
+    before = group * shape.weights + section[BASE_WEIGHTS] + low * section[CHANNEL_WEIGHTS]
+    return before + block[WEIGHTS] * (high - low)
+
+
+@register_jitable
 def panel_pitch(lanes, columns, reads):
     """From one channel to the next in a panel: its last row may be written to the end of a vector, and no further."""
     return reads * columns + lanes
@@ -277,10 +284,10 @@ def _expect_lines(block, done, then, lines, runs, n_runs, y):
 
 @inlined
 def _positions_product(
-    shape, vectors, first, depth, whole, rows, x, starts, offsets, offset, w, at, sums, to,
+    shape, vectors, resume, depth, rows, x, starts, offsets, offset, w, at, sums, to,
     block, done, lines, runs, n_runs, y,
 ):  # fmt: skip
-    """Sums of ``rows`` rows over ``vectors`` vectors of positions, ``depth`` steps from ``first`` on of ``whole``.
+    """Sums of ``rows`` rows over ``vectors`` vectors of positions, ``depth`` steps; added to sums there if ``resume``.
 
     Returns where the weights of the next rows begin. ``done`` rows of the block came before.
     """
@@ -289,16 +296,15 @@ def _positions_product(
     row = 0
     while row < rows:
         height = panel_height(0, lanes, rows - row)
-        here = at + first * height
         used = min(height, rows - row)
         _expect_lines(block, done, done + used, lines, runs, n_runs, y)
         done += used
         positions_tile(
-            height, vectors, lanes, depth, first, 1 - shape.gathered,
-            x, starts, offsets, offset, w, here, sums, to, pitch,
+            height, vectors, lanes, depth, resume, 1 - shape.gathered,
+            x, starts, offsets, offset, w, at, sums, to, pitch,
         )  # fmt: skip
         row += height
-        at += height * whole
+        at += height * depth
         to += height * pitch
     return at
 
@@ -348,7 +354,7 @@ def _block_product(
         else:
             taps = whole // shape.channels_in
             at = _positions_product(
-                shape, vectors, low * taps, (high - low) * taps, whole, rows, x, starts,
+                shape, vectors, low, (high - low) * taps, rows, x, starts,
                 offsets, segments[s, OFFSETS], w, at, sums, to,
                 block, done, lines, runs, n_runs if shape.interleaved and high == shape.channels_in else 0, y,
             )  # fmt: skip
@@ -454,7 +460,7 @@ def _work(
                             loaded = section[READS]
                         for b in range(section[BLOCK], section[BLOCK] + section[BLOCKS]):
                             block = blocks[b]
-                            at = group * shape.weights + block[WEIGHTS]
+                            at = weights_of(shape, section, block, group, low, high)
                             _block_product(
                                 shape, block, segments, low, high, used, operand, starts, offsets, w, at, sums,
                                 lines, runs, n_runs, y,
