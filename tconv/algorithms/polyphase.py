@@ -90,6 +90,7 @@ def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray | None:
     items = problem.groups * ceil(best.shape.channels_in / pack.ITEM)
     spoiled = np.zeros(items, np.int64)
     highest = max(POSITION_ROWS[0], CHANNEL_VECTORS[0] * best.shape.lanes)
+    most_taps = int(best.segments[:, polyphase.DEPTH].max()) // best.shape.channels_in
     launch(
         pack.pack,
         threads,
@@ -104,8 +105,7 @@ def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray | None:
         memory,
         packed,
         spoiled,
-        np.empty((items, highest), np.int64),
-        np.empty((items, highest), np.int64),
+        np.empty((items, highest * most_taps), np.int64),
     )
     return packed if best.exact or not np.any(spoiled) else None
 

@@ -6,7 +6,7 @@ import numpy as np
 from numba import prange
 from numba.extending import register_jitable
 
-from tconv.kernels.launch import compiled
+from tconv.kernels.launch import compiled, inlined
 from tconv.kernels.polyphase import (
     BLOCK,
     BLOCKS,
@@ -31,30 +31,33 @@ ITEM = 16  # packed by one worker at a time: few enough that what it reads stays
 
 
 @register_jitable
-def _list_rows(shape, block, segment, streams, strides, group, first, count, sources, tables):
-    """Of ``count`` rows from ``first`` on, where in ``w`` their channel begins, and in ``taps`` their taps."""
+def _list_places(shape, block, segment, streams, taps, strides, group, first, count, places):
+    """Of ``count`` rows from ``first`` on, where in ``w`` the weights of channel 0 lie, tap after tap."""
+    n_taps = segment[DEPTH] // shape.channels_in
     for r in range(count):
         stream = (first + r) // block[LINES]
         line = block[LINE] + (first + r) % block[LINES]
         phase = line // shape.channels_out
         part = streams[segment[FIRST_STREAM] + stream, 1]
-        sources[r] = group * strides[GROUP] + (line - phase * shape.channels_out) * strides[OUT] + part * strides[PART]
         number = (phase - segment[FIRST_PHASE]) * segment[STREAM_COUNT] + stream
-        tables[r] = segment[TAPS] + number * (segment[DEPTH] // shape.channels_in)
+        channel = line - phase * shape.channels_out
+        place = group * strides[GROUP] + channel * strides[OUT] + part * strides[PART]
+        for tap in range(n_taps):
+            places[tap * count + r] = place + taps[segment[TAPS] + number * n_taps + tap]
 
 
-@register_jitable
-def _pack_rows(shape, height, used, count, source, sources, tables, taps, w, packed, at, step):
+@inlined
+def _pack_rows(height, used, count, places, w, source, packed, at, step):
     """One channel of a panel: ``count`` taps of ``height`` rows, of which ``used`` hold weights.
 
-    Returns whether one is not finite.
+    Returns how many are not finite.
     """
-    spoiled = False
+    spoiled = 0
     for tap in range(count):
         for r in range(used):
-            weight = w[source + sources[r] + taps[tables[r] + tap]]
+            weight = w[source + places[tap * used + r]]
             packed[at + r] = weight
-            spoiled = spoiled or weight - weight != 0  # inf - inf and nan - nan are nan
+            spoiled += weight - weight != 0  # inf - inf and nan - nan are nan
         for r in range(used, height):
             packed[at + r] = 0
         at += step
@@ -62,11 +65,9 @@ def _pack_rows(shape, height, used, count, source, sources, tables, taps, w, pac
 
 
 @register_jitable
-def _pack_channels(
-    group, first, end, shape, sections, blocks, segments, streams, taps, strides, w, packed, sources, tables
-):
-    """The weights of channels in ``first`` to ``end`` of one group; returns whether one is not finite."""
-    spoiled = False
+def _pack_channels(group, first, end, shape, sections, blocks, segments, streams, taps, strides, w, packed, places):
+    """The weights of channels in ``first`` to ``end`` of one group; returns how many are not finite."""
+    spoiled = at = 0
     for section in sections:
         for block in blocks[section[BLOCK] : section[BLOCK] + section[BLOCKS]]:
             before = 0
@@ -77,33 +78,33 @@ def _pack_channels(
                 while row < rows:
                     height = panel_height(shape.channels_in_lanes, shape.lanes, rows - row)
                     used = min(height, rows - row)
-                    _list_rows(shape, block, segment, streams, strides, group, row, used, sources, tables)
+                    _list_places(shape, block, segment, streams, taps, strides, group, row, used, places)
+                    step = shape.channels_in * height if shape.channels_in_lanes else height
+                    together = max(1, count) if step == used else 1  # taps that lie side by side
+                    high = first
                     for c in range(first, end):
-                        low = c // section[CHANNELS] * section[CHANNELS]
-                        high = min(low + section[CHANNELS], shape.channels_in)
-                        at = weights_of(shape, section, block, group, low, high) + before * (high - low)
-                        if shape.channels_in_lanes:
-                            at += c * height
-                            step = shape.channels_in * height
-                        else:
-                            at += (c - low) * count * height
-                            step = height
-                        bad = _pack_rows(
-                            shape, height, used, count, c * strides[IN], sources, tables, taps, w, packed, at, step
-                        )
-                        spoiled = spoiled or bad
+                        if c == high:  # another panel
+                            low = c // section[CHANNELS] * section[CHANNELS]
+                            high = min(low + section[CHANNELS], shape.channels_in)
+                            at = weights_of(shape, section, block, group, low, high) + before * (high - low)
+                            at += (c - low) * (height if shape.channels_in_lanes else count * height)
+                        spoiled += _pack_rows(
+                            together * height, together * used, count // together,
+                            places, w, c * strides[IN], packed, at, together * step,
+                        )  # fmt: skip
+                        at += height if shape.channels_in_lanes else count * height
                     row += height
                     before += height * count
     return spoiled
 
 
 @compiled
-def pack(shape, sections, blocks, segments, streams, taps, strides, w, packed, spoiled, sources, tables):
+def pack(shape, sections, blocks, segments, streams, taps, strides, w, packed, spoiled, places):
     """Fill ``packed`` from the flat memory ``w``.
 
     ``taps`` holds, for each segment, outer phase and stream, where in ``w`` the taps lie; ``strides`` are those
-    of ``w`` by group, channel in, channel out and complex part of the output. ``spoiled`` gets a one where a weight
-    is not finite; ``sources`` and ``tables`` are scratch, a row for each item of work.
+    of ``w`` by group, channel in, channel out and complex part of the output. ``spoiled`` gets how many
+    weights are not finite; ``places`` is scratch, a row for each item of work.
     """
     chunks = (shape.channels_in + ITEM - 1) // ITEM
     for item in prange(shape.groups * chunks):
@@ -112,5 +113,5 @@ def pack(shape, sections, blocks, segments, streams, taps, strides, w, packed, s
         first = (chunk - group * chunks) * ITEM
         spoiled[item] = _pack_channels(
             group, first, min(first + ITEM, shape.channels_in), shape, sections, blocks, segments, streams, taps,
-            strides, w, packed, sources[item], tables[item],
+            strides, w, packed, places[item],
         )  # fmt: skip
