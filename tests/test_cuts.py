@@ -52,8 +52,20 @@ def test_small_panels(case, dtype, operator, engine, monkeypatch):
     check(p if operator == "conv_transpose" else turned(p), engine, threads=(1,))
 
 
-def check(p, engine, threads):
-    operands = small_integers(p, 0)
+@pytest.mark.parametrize("case", SMALL)
+def test_an_infinity_stays_where_it_belongs(case, engine, monkeypatch):
+    """Rows and lanes that are computed beside the sums must not reach them, whatever the input holds."""
+    monkeypatch.setattr(scheme, "PANEL_VECTORS", 6)
+    p = replace(SMALL[case], dtype="float32", channels_in=3, channels_out=SMALL[case].channels_out + 2)
+    for seed in range(3):
+        operands = small_integers(p, seed)
+        operands.x.reshape(-1)[seed * operands.x.size // 3] = np.inf
+        with np.errstate(invalid="ignore"):
+            check(p, engine, threads=(1,), operands=operands)
+
+
+def check(p, engine, threads, operands=None):
+    operands = operands or small_integers(p, 0)
     want = expected_by_taps(p, operands if p.dtype == "object" else doubled(operands)).astype(p.dtype)
     for cut in cuts(p):
         for count in threads:

@@ -62,11 +62,12 @@ class Choice:
 
 @dataclass(frozen=True)
 class Segment:
-    """Consecutive streams that read the same inputs."""
+    """Consecutive streams, and inputs that they all read."""
 
     first: int  # of the block's streams
     count: int
     reads: Reads
+    added: bool = False  # to the sums of a segment before
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class RowGroup:
     @property
     def streams(self) -> int:
         """How many."""
-        return sum(segment.count for segment in self.segments)
+        return sum(segment.count for segment in self.segments if not segment.added)
 
     @property
     def last_reads(self) -> tuple[tuple[int, int], ...]:
@@ -179,21 +180,18 @@ def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: 
     dense = not choice.channels_in_lanes and last.stride * parts in STREAMS
     residues = range(last.stride) if dense else sorted(reads_of)
     streams = tuple((residue, part) for residue in residues for part in range(parts))
-    chunks: list[tuple[int, tuple[Segment, ...]]] = []
-    for first in range(0, len(streams), MOST_STREAMS):
-        at = 0
-        together: list[Segment] = []
-        for shared, run in groupby(streams[first : first + MOST_STREAMS], lambda s: reads_of.get(s[0], ())):
-            together.append(Segment(at, len(list(run)), shared))
-            at += together[-1].count
-        chunks.append((first, tuple(together)))
     depth = problem.channels_in * parts
     groups = []
     for outer in product(*(_classes(axis) for axis in axes[:-1])):
         lines = problem.channels_out * prod(len(phases) for phases in outer)
-        for first, segments in chunks:
-            most = min(lines, 4 * lanes if choice.channels_in_lanes else MOST_LINES)
-            candidates = (RowGroup(outer, first, segments, lines, n) for n in range(most, 0, -1))
+        most = min(lines, 4 * lanes if choice.channels_in_lanes else MOST_LINES)
+        for first in range(0, len(streams), MOST_STREAMS):
+            reads = [reads_of.get(residue, ()) for residue, _ in streams[first : first + MOST_STREAMS]]
+            candidates = (
+                RowGroup(outer, first, segments, lines, n)
+                for segments in _segmented(reads, nested=not choice.channels_in_lanes)
+                for n in range(most, 0, -1)
+            )
             groups.append(min(candidates, key=lambda group: _group_cycles(choice, lanes, depth, group)))
     counts = [axis.count for axis in axes]
     if choice.channels_in_lanes or choice.gathered:
@@ -206,6 +204,19 @@ def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: 
         columns = prod(counts[:-1]) * ceil(counts[-1] / lanes)
     cut = Cut(choice, axes, lanes, parts, streams, dense, tuple(groups), columns, 0.0)
     return replace(cut, cycles=_cycles(problem, cut))
+
+
+def _segmented(reads: list[Reads], nested: bool) -> Iterator[tuple[Segment, ...]]:
+    """Ways to cut streams into segments: by what they read; or first what all read, then what some read beside it."""
+    by_reads, at = [], 0
+    for shared, run in groupby(reads):
+        by_reads.append(Segment(at, len(list(run)), shared))
+        at += by_reads[-1].count
+    yield tuple(by_reads)
+    common = tuple(read for read in reads[0] if all(read in others for others in reads))
+    if nested and common and len(by_reads) > 1:
+        rest = (replace(s, reads=tuple(r for r in s.reads if r not in common), added=True) for s in by_reads)
+        yield (Segment(0, len(reads), common), *(segment for segment in rest if segment.reads))
 
 
 def _cycles(problem: Problem, cut: Cut) -> float:

@@ -219,6 +219,9 @@ class _Rows:
         self._halo = halo
         self._channels = problem.channels_in * cut.parts
         self._parts = {part: number for number, part in enumerate(parts)}
+        self._last_taps = {
+            phase.residue: {(tap.offset, tap.part): tap.index for tap in phase.taps} for phase in cut.axes[-1].phases
+        }
         self._tile_columns = tile_columns
         self._panels: dict[tuple[Reads, ...], Panel] = {}
         self._rows_of: dict[int, dict[tuple[tuple[int, int], ...], int]] = {}
@@ -304,16 +307,17 @@ class _Rows:
                 segment.count,
                 group.taps(segment) * self._channels,
                 self._known[panel, reads],
+                int(segment.added),
                 len(self.taps),
                 first_phase,
             )
         )
-        last = {phase.residue: phase for phase in self._cut.axes[-1].phases}
         for combination in product(*group.outer):
+            outer = [[tap.index for tap in phase.taps] for phase in combination]
             for residue, _ in self._cut.streams[first : first + segment.count]:
                 if segment.reads:
-                    phases = (*combination, last[residue])
-                    self.taps.extend(product(*([tap.index for tap in phase.taps] for phase in phases)))
+                    taps = self._last_taps[residue]
+                    self.taps.extend(product(*outer, [taps[read] for read in segment.reads]))
 
     def _offsets(self, panel: Panel, reads: tuple[Reads, ...]) -> np.ndarray:
         """What to add to the place of a position, for each step of the depth."""

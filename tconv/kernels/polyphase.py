@@ -31,7 +31,7 @@ from tconv.kernels.tile import (
 )
 from tconv.kernels.vectors import AT_ONCE, copy_lanes, expect, take
 
-TALL, FLAT = POSITION_ROWS[0], POSITION_ROWS[-1]
+TALL = POSITION_ROWS[0]
 WIDE, MEDIUM, NARROW = CHANNEL_VECTORS
 
 WEIGHTS_DEPTH = 1024  # of the channels tile: 4 vectors of 64 bytes times this stay in the second-level cache
@@ -72,7 +72,7 @@ COUNT, STEP, STRIDE, BASE, LIMIT, Y_STEP, FIRST, SIZE = range(8)
 # Fields of a section; of a block of rows; of a segment; of a line; of a run of columns; of a copy.
 BLOCK, BLOCKS, READS, READ_COUNT, CHANNELS, BASE_WEIGHTS, CHANNEL_WEIGHTS = range(7)
 SEGMENT, SEGMENTS, STREAM, STREAMS, LINE, LINES, WEIGHTS, SUMS = range(8)
-FIRST_STREAM, STREAM_COUNT, DEPTH, OFFSETS, TAPS, FIRST_PHASE = range(6)  # the last two: for packing
+FIRST_STREAM, STREAM_COUNT, DEPTH, OFFSETS, ADDED, TAPS, FIRST_PHASE = range(7)  # the last two: for packing
 TO, BIAS, PHASE = range(3)
 COLUMN, LENGTH, LAST, Y, INSIDE, SOURCE, OUTER = range(7)
 FROM, INTO, LANES = range(3)
@@ -85,7 +85,7 @@ def panel_height(channels_in_lanes, lanes, rows):
         vectors = (rows + lanes - 1) // lanes
         return lanes * (WIDE if vectors >= WIDE else MEDIUM if vectors >= MEDIUM else NARROW)
     height = TALL
-    while height > FLAT and rows <= height // 2:
+    while height > rows:
         height //= 2
     return height
 
@@ -336,30 +336,26 @@ def _block_product(
     shape, block, segments, low, high, used, x, starts, offsets, w, at, sums, lines, runs, n_runs, y
 ):  # fmt: skip
     """Sums of one block of rows over channels ``low`` to ``high``."""
-    to = block[SUMS]
-    done = 0
     n_lines = block[LINES]
     vectors = 1 if used <= shape.lanes else shape.tile_starts
     pitch = shape.tile_columns
     if shape.channels_in_lanes:
         pitch = _channels_pitch(shape, block)
     for s in range(block[SEGMENT], block[SEGMENT] + block[SEGMENTS]):
+        done = (segments[s, FIRST_STREAM] - block[STREAM]) * n_lines
         rows = segments[s, STREAM_COUNT] * n_lines
         whole = segments[s, DEPTH]
         if shape.channels_in_lanes:
             at = _channels_product(
-                shape, used, whole, rows, pitch, x, starts, offsets, segments[s, OFFSETS], w, at, sums, to
+                shape, used, whole, rows, pitch, x, starts, offsets, segments[s, OFFSETS], w, at, sums, done
             )
-            to += rows
         else:
             taps = whole // shape.channels_in
             at = _positions_product(
-                shape, vectors, low, (high - low) * taps, rows, x, starts,
-                offsets, segments[s, OFFSETS], w, at, sums, to,
+                shape, vectors, low + segments[s, ADDED], (high - low) * taps, rows, x, starts,
+                offsets, segments[s, OFFSETS], w, at, sums, block[SUMS] + done * pitch,
                 block, done, lines, runs, n_runs if shape.interleaved and high == shape.channels_in else 0, y,
             )  # fmt: skip
-            to += rows * pitch
-            done += rows
 
 
 @inlined
