@@ -64,7 +64,7 @@ class PhasedAxis:
     phases: tuple[Phase, ...]  # those with taps
     size_out: int
     complete: bool  # the positions reach every output of each phase
-    gapless: bool  # the phases reach every output
+    idle: tuple[Phase, ...]  # those without taps: their outputs are bias
 
     @property
     def pitch(self) -> int:
@@ -110,6 +110,7 @@ def _place(axis: Axis, taps: dict[int, list[Tap]], stride: int, split: int, orig
         alive = tuple(tap for tap in taps[residue] if meets(tap))
         if alive:
             phases.append(Phase(residue, alive))
+    residues = {(t + origin) % stride for t in range(min(stride, axis.size_out))}
     offsets = [tap.offset for p in phases for tap in p.taps]
     length = ceil(axis.size_in / split)
     everywhere = ceil((axis.size_out + origin) / stride)
@@ -128,5 +129,5 @@ def _place(axis: Axis, taps: dict[int, list[Tap]], stride: int, split: int, orig
         phases=tuple(phases),
         size_out=axis.size_out,
         complete=first == 0 and count == everywhere,
-        gapless=len(phases) == min(stride, axis.size_out),
+        idle=tuple(Phase(residue, ()) for residue in sorted(residues - {p.residue for p in phases})),
     )

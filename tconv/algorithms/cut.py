@@ -116,6 +116,7 @@ class Cut:
     streams: tuple[tuple[int, int], ...]  # residue on the last axis, part
     dense: bool  # the streams are all there are, and few enough to be woven by shuffles
     groups: tuple[RowGroup, ...]
+    covers: bool  # every output is written; else those that are bias must have been
     columns: int  # of one image: vectors, or positions one by one
     cycles: float
 
@@ -182,11 +183,14 @@ def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: 
     streams = tuple((residue, part) for residue in residues for part in range(parts))
     depth = problem.channels_in * parts
     groups = []
-    for outer in product(*(_classes(axis) for axis in axes[:-1])):
+    covers = all(axis.complete for axis in axes) and (dense or not last.idle)
+    for outer in product(*(_classes(axis, covers) for axis in axes[:-1])):
         lines = problem.channels_out * prod(len(phases) for phases in outer)
         most = min(lines, 4 * lanes if choice.channels_in_lanes else MOST_LINES)
         for first in range(0, len(streams), MOST_STREAMS):
             reads = [reads_of.get(residue, ()) for residue, _ in streams[first : first + MOST_STREAMS]]
+            if not all(phases[0].taps for phases in outer):
+                reads = [()] * len(reads)
             candidates = (
                 RowGroup(outer, first, segments, lines, n)
                 for segments in _segmented(reads, nested=not choice.channels_in_lanes)
@@ -202,7 +206,7 @@ def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: 
         columns = ceil(reach / lanes)
     else:
         columns = prod(counts[:-1]) * ceil(counts[-1] / lanes)
-    cut = Cut(choice, axes, lanes, parts, streams, dense, tuple(groups), columns, 0.0)
+    cut = Cut(choice, axes, lanes, parts, streams, dense, tuple(groups), covers, columns, 0.0)
     return replace(cut, cycles=_cycles(problem, cut))
 
 
@@ -246,10 +250,10 @@ def _cycles(problem: Problem, cut: Cut) -> float:
     return problem.groups * (product_cycles + gathering + writing + copying)
 
 
-def _classes(axis: PhasedAxis) -> list[tuple[Phase, ...]]:
-    """Phases of ``axis`` by what they read."""
+def _classes(axis: PhasedAxis, idle: bool) -> list[tuple[Phase, ...]]:
+    """Phases of ``axis`` by what they read; ``idle`` ones too if these are to be written."""
     classes: dict[Reads, list[Phase]] = {}
-    for one in axis.phases:
+    for one in axis.phases + (axis.idle if idle else ()):
         classes.setdefault(one.reads, []).append(one)
     return [tuple(members) for members in classes.values()]
 

@@ -130,7 +130,7 @@ def forward(
         forward(problem, packed, x, bias, whole, threads)
         y[...] = whole
         return
-    if best is None or not best.covers:
+    if best is None or not best.cut.covers:
         y[...] = 0 if bias is None else bias.reshape(bias.shape + (1,) * len(problem.axes))
     if best is None:
         return

@@ -29,7 +29,6 @@ class Scheme:
     cut: Cut
     dtype: str
     exact: bool
-    covers: bool  # every output is written; else those outside hold bias and must be filled before
     halo_size: int
     packed_size: int
     sums_size: int  # of one worker
@@ -111,7 +110,6 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         cut=cut,
         dtype=np.empty(0, problem.dtype).real.dtype.name,
         exact=problem.dtype == "object",
-        covers=all(axis.complete and (axis.gapless or (cut.dense and axis is axes[-1])) for axis in axes),
         halo_size=halo_size,
         packed_size=rows.weights * problem.groups,
         sums_size=ceil(rows.sums_size / 64) * 64,
@@ -286,7 +284,7 @@ class _Rows:
         for segment in group.segments:
             padded = padded_rows(int(in_lanes), self._cut.lanes, segment.count * lines)
             before += padded * group.taps(segment)
-        self.work[-1] += before - self.sections[-1][-1]
+        self.work[-1] += before - self.sections[-1][-1] + rows  # to be summed, and to be written
         self.weights = base + before * self._channels
         self.sections[-1] = (first, count + 1, *panel, base, before)
         if in_lanes:
