@@ -226,7 +226,7 @@ def _list_copies(shape, axes, section, reads, runs, n_runs, copies):
                 some = low < high
                 copies[n, FROM] = source + i if some else 0
                 copies[n, INTO] = row + runs[q, COLUMN] + i
-                copies[n, LANES] = (1 << high) - (1 << low) if some else 0
+                copies[n, LANES] = (2 << high - 1) - (1 << low) if some else 0  # right for 64 lanes of 64 bits, too
                 n += 1
     return n
 

@@ -149,22 +149,35 @@ def _copied_lanes(typing, mask, count, source, from_, step, target, to, pitch):
     def codegen(context, builder, signature, values):
         mask, count, _, from_, step, _, to, pitch = values
         vector = vector_type(source)
-        lanes = builder.bitcast(
-            builder.trunc(mask, ir.IntType(vector.count)), ir.VectorType(ir.IntType(1), vector.count)
-        )
+        bits = builder.trunc(mask, ir.IntType(vector.count))
+        lanes = builder.bitcast(bits, ir.VectorType(ir.IntType(1), vector.count))
         image, panel = (data_of(context, builder, signature.args[i], values[i]) for i in (2, 5))
 
-        def copy(number):
+        def copy(number, load):
             address = builder.gep(image, [builder.add(from_, builder.mul(step, number))])
-            taken = load_lanes(builder, address, lanes, vector)
-            store_vector(builder, taken, panel, builder.add(to, builder.mul(pitch, number)))
+            store_vector(builder, load(address), panel, builder.add(to, builder.mul(pitch, number)))
 
-        with builder.if_else(builder.icmp_signed("==", count, INT(AT_ONCE))) as (full, rest):
-            with full:
-                for number in range(AT_ONCE):
-                    copy(INT(number))
-            with rest, cgutils.for_range(builder, count, intp=INT) as loop:
-                copy(loop.index)
+        def copy_all(load):
+            with builder.if_else(builder.icmp_signed("==", count, INT(AT_ONCE))) as (full, rest):
+                with full:
+                    for number in range(AT_ONCE):
+                        copy(INT(number), load)
+                with rest, cgutils.for_range(builder, count, intp=INT) as loop:
+                    copy(loop.index, load)
+
+        # Masked loads take 20 cycles on some processors, so they are kept for the ends of the memory.
+        end = builder.add(builder.add(from_, builder.mul(step, builder.sub(count, INT(1)))), INT(vector.count))
+        size = context.make_array(source)(context, builder, values[2]).nitems
+        inside = builder.and_(builder.icmp_signed(">=", from_, INT(0)), builder.icmp_signed("<=", end, size))
+        zeros = ir.Constant(vector, None)
+        with builder.if_else(inside, likely=True) as (plain, careful):
+            with plain, builder.if_else(builder.icmp_signed("==", bits, bits.type(-1))) as (all_, some):
+                with all_:
+                    copy_all(lambda address: load_vector(builder, address, INT(0), vector))
+                with some:
+                    copy_all(lambda at: builder.select(lanes, load_vector(builder, at, INT(0), vector), zeros))
+            with careful:
+                copy_all(lambda address: load_lanes(builder, address, lanes, vector))
         return context.get_dummy_value()
 
     n = types.int64
