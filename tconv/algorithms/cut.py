@@ -25,24 +25,30 @@ import numpy as np
 from tconv.geometry import Problem
 from tconv.kernels.interleave import STREAMS
 from tconv.kernels.polyphase import panel_height
-from tconv.kernels.tile import CHANNEL_ROWS, POSITION_VECTORS
+from tconv.kernels.tile import CHANNEL_ROWS, NARROW, POSITION_VECTORS
 from tconv.kernels.vectors import VECTOR_BYTES
 from tconv.polyphase import Phase, PhasedAxis, phase
 
 MOST_STREAMS = 48  # in one block, so that its sums stay in the first-level cache
 MOST_LINES = 24
 
-PANEL_VECTORS = 256 * 1024 // VECTOR_BYTES  # gathered at once: a part of the second-level cache
+PANEL_VECTORS = (128 if NARROW else 256) * 1024 // VECTOR_BYTES  # gathered at once: a part of the second-level cache
 
-# Cycles measured on an Ice Lake core. One step of depth of a tile: positions in the lanes by rows, read from a panel
-# or in place, where two vectors of three straddle cache lines; channels in the lanes by vectors. Starting a tile.
-# Gathering a vector. Writing one by shuffles, with what it takes to start a run, or an element by itself. Copying
-# an element into the halo buffer, in order or scattered.
-FROM_PANEL = {8: 12.8, 4: 7.6, 2: 5.6, 1: 4.5}
-IN_PLACE = {8: 17.0, 4: 10.2, 2: 7.4, 1: 6.0}
-IN_CHANNELS = {1: 6.0, 2: 9.5, 4: 14.5}
+# Measured cycles: one step of depth of a tile, with positions in the lanes by rows, read from a panel or in place,
+# where lines come from far away, and vectors straddle them; with channels in the lanes by vectors. Gathering a vector.
+if NARROW:  # on a Zen core: one multiplication of 32 bytes a cycle
+    FROM_PANEL = {4: 12.5, 2: 6.8, 1: 5.2}
+    IN_PLACE = {4: 22.0, 2: 17.0, 1: 14.0}
+    IN_CHANNELS = {1: 7.5, 2: 13.8}
+    GATHER = 7.0
+else:  # on an Ice Lake core: two of 64 bytes
+    FROM_PANEL = {8: 12.8, 4: 7.6, 2: 5.6, 1: 4.5}
+    IN_PLACE = {8: 17.0, 4: 10.2, 2: 7.4, 1: 6.0}
+    IN_CHANNELS = {1: 6.0, 2: 9.5, 4: 14.5}
+    GATHER = 3.5
+# On both: starting a tile. Writing a vector by shuffles, with what it takes to start a run, or an element by itself.
+# Copying an element into the halo buffer, in order or scattered.
 START = 60.0
-GATHER = 3.5
 WRITE_VECTOR, WRITE_RUN, WRITE_ELEMENT = 3.0, 10.0, 2.5
 COPY, SCATTER = 0.5, 4.0
 
@@ -235,11 +241,11 @@ def _cycles(problem: Problem, cut: Cut) -> float:
     if choice.channels_in_lanes:
         product_cycles *= ceil(positions / CHANNEL_ROWS)
     elif choice.gathered:
-        product_cycles *= positions / (POSITION_VECTORS * lanes)
+        product_cycles *= ceil(positions / (POSITION_VECTORS * lanes))
         separate = sum(group.outer_taps * len(group.last_reads) for group in cut.groups)
         gathering = GATHER * runs * depth * min(separate, union_of_reads(cut.axes))
     else:
-        product_cycles *= problem.batch * cut.columns / POSITION_VECTORS
+        product_cycles *= ceil(problem.batch * cut.columns / POSITION_VECTORS)
     lines = sum(group.lines for group in cut.groups)
     streams = sum(group.lines * group.streams for group in cut.groups)
     writing = runs * (WRITE_RUN * lines + WRITE_VECTOR * streams) if cut.dense else positions * WRITE_ELEMENT * streams

@@ -15,7 +15,7 @@ from tconv.kernels.halo import Halo
 from tconv.kernels.polyphase import Shape, padded_rows, panel_pitch
 from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
 
-UNITS_PER_THREAD = 4
+UNITS_PER_THREAD = 12  # of 11 units one of two threads would wait for a tenth of the time
 UNITS_AT_ONCE = 8
 GROUPS_AT_ONCE = 8  # in one unit where groups are many: they share what is worked out for a tile
 CHANNEL_COLUMNS = 48  # positions to one tile with channels in the lanes
