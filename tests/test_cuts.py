@@ -52,6 +52,18 @@ def test_small_panels(case, dtype, operator, engine, monkeypatch):
     check(p if operator == "conv_transpose" else turned(p), engine, threads=(1,))
 
 
+@pytest.mark.parametrize("operator", ["conv_transpose", "conv"])
+@pytest.mark.parametrize("dtype", ["float32", "complex64", "object"])
+@pytest.mark.parametrize("case", SMALL)
+def test_slices(case, dtype, operator, engine, monkeypatch):
+    """Tiles of several slices, down to the last that is not full; with panels of the whole depth and of less."""
+    monkeypatch.setattr(scheme, "TILES", 1)
+    p = replace(SMALL[case], dtype=dtype, batch=5)
+    for vectors in (scheme.PANEL_VECTORS, 24):
+        monkeypatch.setattr(scheme, "PANEL_VECTORS", vectors)
+        check(p if operator == "conv_transpose" else turned(p), engine, threads=(1,))
+
+
 @pytest.mark.parametrize("case", SMALL)
 def test_an_infinity_stays_where_it_belongs(case, engine, monkeypatch):
     """Rows and lanes that are computed beside the sums must not reach them, whatever the input holds."""

@@ -41,7 +41,7 @@ if NARROW:  # on a Zen core: one multiplication of 32 bytes a cycle
     FROM_PANEL = {4: 12.5, 2: 6.8, 1: 5.2}
     IN_PLACE = {4: 22.0, 2: 17.0, 1: 14.0}
     IN_CHANNELS = {1: 7.5, 2: 13.8}
-    GATHER, SCATTER = 7.0, 25.0
+    GATHER, SCATTER = 9.0, 25.0
 else:  # on an Ice Lake core: two of 64 bytes
     FROM_PANEL = {8: 12.8, 4: 7.6, 2: 5.6, 1: 4.5}
     IN_PLACE = {8: 17.0, 4: 10.2, 2: 7.4, 1: 6.0}

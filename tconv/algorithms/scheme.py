@@ -19,7 +19,9 @@ UNITS_PER_THREAD = 12  # of 11 units one of two threads would wait for a tenth o
 UNITS_AT_ONCE = 8
 GROUPS_AT_ONCE = 8  # in one unit where groups are many: they share what is worked out for a tile
 CHANNEL_COLUMNS = 48  # positions to one tile with channels in the lanes
-SECTION_ROWS = 1024  # whose sums over one tile, 192 KiB, wait in the second-level cache for the next panel
+SECTION_ROWS = 1024  # whose sums over one slice, 192 KiB, wait in the second-level cache for the next panel
+FEW_ROWS, SLICES = 128, 4  # so many slices of a tile share one gathering where rows are few: it counts there, and
+TILES = 64  # goes better along lines, if as many tiles are left
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,18 +66,20 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
     halo, halo_size = _halo(problem, cut)
     part_combinations = list(product(*(axis.parts for axis in axes)))
     tile_starts = 1 if cut.choice.gathered and problem.batch * cut.columns <= cut.lanes else POSITION_VECTORS
-    tile_columns = tile_starts * cut.lanes
+    tile_columns = slice_columns = tile_starts * cut.lanes
     if cut.choice.channels_in_lanes:
-        tile_columns = tile_starts = CHANNEL_COLUMNS
+        tile_columns = slice_columns = tile_starts = CHANNEL_COLUMNS
+    elif cut.choice.gathered and sum(group.lines * group.streams for group in cut.groups) <= FEW_ROWS:
+        tile_columns *= max(1, min(SLICES, problem.batch * cut.columns // slice_columns // TILES))
     in_vectors = not (cut.choice.gathered or cut.choice.channels_in_lanes)
     tiles = ceil(problem.batch * cut.columns / (tile_starts if in_vectors else tile_columns))
     wanted = 1 if threads == 1 else ceil(UNITS_PER_THREAD * threads / (problem.groups * tiles))
-    rows = _Rows(problem, cut, halo, part_combinations, tile_columns, wanted)
+    rows = _Rows(problem, cut, halo, part_combinations, tile_columns, slice_columns, wanted)
     row_chunks = min(wanted, len(rows.sections))
     groups_at_once = max(1, min(GROUPS_AT_ONCE, problem.groups * tiles // (UNITS_PER_THREAD * threads)))
     units = ceil(problem.groups / groups_at_once) * tiles * row_chunks
     last = axes[-1].count
-    most_runs = tile_columns if last == 1 else ceil(tile_columns / last) + 1
+    most_runs = tile_columns if last == 1 else ceil(tile_columns / last) + 1 + tile_columns // slice_columns
     most_reads = max(section[3] for section in rows.sections)
 
     shape = Shape(
@@ -104,6 +108,7 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         y_group=0,
         tile_columns=tile_columns,
         tile_starts=tile_starts,
+        slice_columns=slice_columns,
     )
     zeros = [0] * len(axes)
     return Scheme(
@@ -199,6 +204,7 @@ class _Rows:
         halo: Halo,
         parts: list[tuple[int, ...]],
         tile_columns: int,
+        slice_columns: int,
         chunks: int,
     ) -> None:
         self.sections: list[tuple[int, ...]] = []
@@ -221,6 +227,7 @@ class _Rows:
             phase.residue: {(tap.offset, tap.part): tap.index for tap in phase.taps} for phase in cut.axes[-1].phases
         }
         self._tile_columns = tile_columns
+        self._slice_columns = slice_columns
         self._panels: dict[tuple[Reads, ...], Panel] = {}
         self._rows_of: dict[int, dict[tuple[tuple[int, int], ...], int]] = {}
         self._known: dict[tuple[Panel, tuple[Reads, ...]], int] = {}
@@ -260,8 +267,8 @@ class _Rows:
             channels = max(
                 1, min(self._channels, PANEL_VECTORS // (ceil(self._tile_columns / self._cut.lanes) * max(1, count)))
             )
-            pitch = panel_pitch(self._cut.lanes, self._tile_columns, count)
-            self.panel_size = max(self.panel_size, channels * pitch)
+            pitch = panel_pitch(self._cut.lanes, self._slice_columns, count)
+            self.panel_size = max(self.panel_size, channels * pitch * (self._tile_columns // self._slice_columns))
             self._panels[reads] = first, count, channels
             self._rows_of[first] = {taps: row for row, taps in enumerate(product(*reads))}
         return self._panels[reads]
@@ -269,7 +276,7 @@ class _Rows:
     def _add_block(self, group: RowGroup, panel: Panel, first_segment: int, line: int, lines: int) -> None:
         rows = group.streams * lines
         resumed = panel[2] < self._channels  # then the sums of a section wait until all channels are in them
-        limit = min(self._limit, SECTION_ROWS) if resumed else self._limit
+        limit = min(self._limit, SECTION_ROWS * self._slice_columns // self._tile_columns) if resumed else self._limit
         if not self.sections or self.sections[-1][2:5] != panel or self._section_rows + rows > limit:
             self.sections.append((len(self.blocks), 0, *panel, self.weights, 0))
             self.work.append(0)
@@ -322,8 +329,8 @@ class _Rows:
         if self._cut.choice.gathered:
             first, count, channels = panel
             places = np.array([self._rows_of[first][taps] for taps in product(*reads)], np.int64)
-            pitch = panel_pitch(self._cut.lanes, self._tile_columns, count)
-            rows: np.ndarray = np.add.outer(np.arange(channels) * pitch, places * self._tile_columns)
+            pitch = panel_pitch(self._cut.lanes, self._slice_columns, count)
+            rows: np.ndarray = np.add.outer(np.arange(channels) * pitch, places * self._slice_columns)
             return rows.reshape(-1)
         halo, axes, steps = self._halo, self._cut.axes, self._cut.steps
         places = np.array(

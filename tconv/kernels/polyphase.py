@@ -64,7 +64,8 @@ class Shape(NamedTuple):
     y_batch: int
     y_group: int
     tile_columns: int
-    tile_starts: int
+    tile_starts: int  # of a slice
+    slice_columns: int  # of a tile's columns, summed in registers at a time; each slice has a panel of its own
 
 
 # Rows of the table of axes.
@@ -185,7 +186,9 @@ def _single_columns(shape, axes, group, tile, position, starts, runs):
             line //= axes[COUNT, a]
             at += position[a] * axes[STEP, a] * shape.unit
         length = min(end - column, axes[COUNT, last] - position[last])
-        if not shape.gathered:
+        if shape.gathered:
+            length = min(length, shape.slice_columns - done % shape.slice_columns)
+        else:
             for i in range(length):
                 starts[done + i] = at + i * shape.unit
         image_to = image * shape.y_batch + group * shape.y_group
@@ -208,11 +211,13 @@ def _list_copies(shape, axes, section, reads, runs, n_runs, copies):
     lanes = shape.lanes
     last = axes.shape[1] - 1
     at = OUTER + last
+    pitch = _slice_pitch(shape, section)
     n = 0
     for r in range(section[READ_COUNT]):
         read = reads[section[READS] + r]
-        row = r * shape.tile_columns
         for q in range(n_runs):
+            part = runs[q, COLUMN] // shape.slice_columns
+            into = part * pitch + (r - part) * shape.slice_columns + runs[q, COLUMN]
             inside = True
             for a in range(last):
                 index = runs[q, at + a] + read[a]
@@ -225,7 +230,7 @@ def _list_copies(shape, axes, section, reads, runs, n_runs, copies):
                 high = min(lanes, end - first - i)
                 some = low < high
                 copies[n, FROM] = source + i if some else 0
-                copies[n, INTO] = row + runs[q, COLUMN] + i
+                copies[n, INTO] = into + i
                 copies[n, LANES] = (2 << high - 1) - (1 << low) if some else 0  # right for 64 lanes of 64 bits, too
                 n += 1
     return n
@@ -258,10 +263,16 @@ def panel_pitch(lanes, columns, reads):
     return reads * columns + lanes
 
 
+@register_jitable
+def _slice_pitch(shape, section):
+    """From one slice's panel to the next."""
+    return section[CHANNELS] * panel_pitch(shape.lanes, shape.slice_columns, section[READ_COUNT])
+
+
 @inlined
 def _gather(shape, section, x, first, end, copies, n_copies, panel):
     """Copy what a tile reads of channels ``first`` to ``end`` into rows of neighbours: by channel, then by read."""
-    pitch = panel_pitch(shape.lanes, shape.tile_columns, section[READ_COUNT])
+    pitch = panel_pitch(shape.lanes, shape.slice_columns, section[READ_COUNT])
     for channel in range(first, end, AT_ONCE):
         shift = channel * shape.channel
         to = (channel - first) * pitch
@@ -284,25 +295,28 @@ def _expect_lines(block, done, then, lines, runs, n_runs, y):
 
 @inlined
 def _positions_product(
-    shape, vectors, resume, depth, rows, x, starts, offsets, offset, w, at, sums, to,
+    shape, section, columns, resume, depth, rows, x, starts, offsets, offset, w, at, sums, to,
     block, done, lines, runs, n_runs, y,
 ):  # fmt: skip
-    """Sums of ``rows`` rows over ``vectors`` vectors of positions, ``depth`` steps; added to sums there if ``resume``.
+    """Sums of ``rows`` rows over the first ``columns`` columns, ``depth`` steps; added to sums there if ``resume``.
 
     Returns where the weights of the next rows begin. ``done`` rows of the block came before.
     """
     lanes = shape.lanes
     pitch = shape.tile_columns
+    panel = _slice_pitch(shape, section)
     row = 0
     while row < rows:
         height = panel_height(0, lanes, rows - row)
         used = min(height, rows - row)
         _expect_lines(block, done, done + used, lines, runs, n_runs, y)
         done += used
-        positions_tile(
-            height, vectors, lanes, depth, resume, 1 - shape.gathered,
-            x, starts, offsets, offset, w, at, sums, to, pitch,
-        )  # fmt: skip
+        for first in range(0, columns, shape.slice_columns):
+            vectors = 1 if columns - first <= lanes else shape.tile_starts
+            positions_tile(
+                height, vectors, lanes, depth, resume, 1 - shape.gathered,
+                x[first // shape.slice_columns * panel :], starts, offsets, offset, w, at, sums, to + first, pitch,
+            )  # fmt: skip
         row += height
         at += height * depth
         to += height * pitch
@@ -333,11 +347,10 @@ def _channels_product(shape, used, depth, rows, pitch, halo, starts, offsets, of
 
 @inlined
 def _block_product(
-    shape, block, segments, low, high, used, x, starts, offsets, w, at, sums, lines, runs, n_runs, y
+    shape, section, block, segments, low, high, used, x, starts, offsets, w, at, sums, lines, runs, n_runs, y
 ):  # fmt: skip
     """Sums of one block of rows over channels ``low`` to ``high``."""
     n_lines = block[LINES]
-    vectors = 1 if used <= shape.lanes else shape.tile_starts
     pitch = shape.tile_columns
     if shape.channels_in_lanes:
         pitch = _channels_pitch(shape, block)
@@ -352,7 +365,7 @@ def _block_product(
         else:
             taps = whole // shape.channels_in
             at = _positions_product(
-                shape, vectors, low + segments[s, ADDED], (high - low) * taps, rows, x, starts,
+                shape, section, used, low + segments[s, ADDED], (high - low) * taps, rows, x, starts,
                 offsets, segments[s, OFFSETS], w, at, sums, block[SUMS] + done * pitch,
                 block, done, lines, runs, n_runs if shape.interleaved and high == shape.channels_in else 0, y,
             )  # fmt: skip
@@ -458,7 +471,7 @@ def _work(
                             block = blocks[b]
                             at = weights_of(shape, section, block, group, low, high)
                             _block_product(
-                                shape, block, segments, low, high, used, operand, starts, offsets, w, at, sums,
+                                shape, section, block, segments, low, high, used, operand, starts, offsets, w, at, sums,
                                 lines, runs, n_runs, y,
                             )  # fmt: skip
                             if high == shape.channels_in:
