@@ -36,17 +36,17 @@ PANEL_VECTORS = (128 if NARROW else 256) * 1024 // VECTOR_BYTES  # gathered at o
 
 # Measured cycles: one step of depth of a tile, with positions in the lanes by rows, read from a panel or in place,
 # where lines come from far away, and vectors straddle them; with channels in the lanes by vectors. Gathering a vector.
-# Copying an element to where channels lie in the lanes.
+# Copying an element to where channels lie in the lanes. Finding a tile's vectors in place, beyond what gathering takes.
 if NARROW:  # on a Zen core: one multiplication of 32 bytes a cycle
     FROM_PANEL = {4: 12.5, 2: 6.8, 1: 5.2}
     IN_PLACE = {4: 22.0, 2: 17.0, 1: 14.0}
     IN_CHANNELS = {1: 7.5, 2: 13.8}
-    GATHER, SCATTER = 9.0, 25.0
+    GATHER, SCATTER, FIND = 7.0, 25.0, 1500.0
 else:  # on an Ice Lake core: two of 64 bytes
     FROM_PANEL = {8: 12.8, 4: 7.6, 2: 5.6, 1: 4.5}
     IN_PLACE = {8: 17.0, 4: 10.2, 2: 7.4, 1: 6.0}
     IN_CHANNELS = {1: 6.0, 2: 9.5, 4: 14.5}
-    GATHER, SCATTER = 3.5, 4.0
+    GATHER, SCATTER, FIND = 3.5, 4.0, 0.0
 # On both: starting a tile. Writing a vector by shuffles, with what it takes to start a run, or an element by itself.
 # Copying an element into the halo buffer in order.
 START = 60.0
@@ -246,7 +246,7 @@ def _cycles(problem: Problem, cut: Cut) -> float:
         separate = sum(group.outer_taps * len(group.last_reads) for group in cut.groups)
         gathering = GATHER * runs * depth * min(separate, union_of_reads(cut.axes))
     else:
-        product_cycles *= ceil(problem.batch * cut.columns / POSITION_VECTORS)
+        product_cycles = (product_cycles + FIND) * ceil(problem.batch * cut.columns / POSITION_VECTORS)
     lines = sum(group.lines for group in cut.groups)
     streams = sum(group.lines * group.streams for group in cut.groups)
     writing = runs * (WRITE_RUN * lines + WRITE_VECTOR * streams) if cut.dense else positions * WRITE_ELEMENT * streams
