@@ -2,8 +2,8 @@
 
 No zero is multiplied but those around the input, every output is written once. Phases that read the same inputs
 (see ``tconv.polyphase``) form one matrix product: rows are channels out times phases, columns are positions, the
-depth is taps times channels in. No buffer holds the columns: of 48 positions at a time, what they read is gathered
-into a panel that stays in the second-level cache, or read where it lies in a copy of the input with a halo of
+depth is taps times channels in. No buffer holds the columns: of a few dozen positions at a time, what they read is
+gathered into a panel that stays in the second-level cache, or read where it lies in a copy of the input with a halo of
 zeros. What can be chosen is chosen by a count of cycles: see ``tconv.algorithms.cut``.
 """
 
