@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -188,6 +189,21 @@ def test_pictures_are_turned_as_the_camera_says(tmp_path):
     exif[0x0112] = 6  # the top of the picture is at the right
     Image.fromarray(RGB).save(tmp_path / "turned.png", exif=exif)
     assert np.array_equal(read_picture(tmp_path / "turned.png").pixels, np.rot90(RGB, -1))
+
+
+@pytest.mark.parametrize("words", ["size 3 --kernel 2", "plan 1x4x8x8 4x3x4x4", "info", "upscale photo-\xe9.png"])
+def test_prints_where_only_ascii_can_be_shown(tmp_path, words):
+    Image.fromarray(RGB).save(tmp_path / "photo-\xe9.png")
+    done = subprocess.run(
+        [sys.executable, "-m", "tconv", *words.split()],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.isascii()
+    if "upscale" in words:
+        assert rb"photo-\xe9-2x.png: 80 x 100, RGB, 8 bits" in done.stdout
 
 
 def test_upscale_names_its_result_after_the_picture(run, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -21,8 +22,9 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shown(folder):
-    """What a process prints that runs the tour in another folder, with its output going to a pipe."""
-    return subprocess.run([sys.executable, "-m", "tconv"], cwd=folder, capture_output=True, text=True)
+    """What a process prints that runs the tour in another folder, with its output going to a pipe, in ASCII."""
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    return subprocess.run([sys.executable, "-m", "tconv"], cwd=folder, env=ascii_only, capture_output=True, text=True)
 
 
 def test_everything_passes(shown):

@@ -7,6 +7,7 @@ import sys
 from argparse import REMAINDER, SUPPRESS
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 
 from tconv import __version__
 from tconv.cli.arguments import Parser
@@ -52,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shells, 130 says that it was interrupted and 141 that nobody reads on.
     """
     chosen = _parser().parse_args(arguments)
+    # A picture's name may hold what the terminal's encoding lacks; a result is worth more than its spelling.
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
     command = import_module(f"tconv.cli.{chosen.command or 'tour'}")
     try:
         status: int = command.run(chosen.arguments)

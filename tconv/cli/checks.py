@@ -231,7 +231,7 @@ def show(console: Console) -> bool:
     for name in CHECKS:
         table.add_column(name, justify="right")
     failures = []
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (SpinnerColumn("line"), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=len(rows()) * len(CHECKS))
         for method, operator in rows():

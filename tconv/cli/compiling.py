@@ -20,7 +20,7 @@ def compile_kernels(console: Console) -> None:
     fails, this process compiles it then.
     """
     command = [sys.executable, "-c", f"import tconv; tconv.warmup(['{ELSEWHERE}'])"]
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (SpinnerColumn("line"), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     if not console.is_terminal:
         console.print("Compiling the kernels: half a minute the first time, then nothing.")
     with (

@@ -28,7 +28,7 @@ def show(console: Console) -> bool:
     from skimage.data import astronaut
 
     photograph = astronaut()
-    with console.status("enlarging"):
+    with console.status("enlarging", spinner="line"):
         upscale(photograph, SCALE, "bicubic")  # compiles
         start = perf_counter()
         enlarged = upscale(photograph, SCALE, "bicubic")

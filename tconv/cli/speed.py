@@ -58,7 +58,7 @@ LAYERS = (
 def show(console: Console) -> None:
     """Time the layers and print them beside this machine's peak."""
     threads = numba.get_num_threads()
-    with console.status("measuring the multiply-add peak of this machine"):
+    with console.status("measuring the multiply-add peak of this machine", spinner="line"):
         multiply_add_peak("float32", threads)  # compiles
     peak = multiply_add_peak("float32", threads)
     times = [_time(console, layer) for layer in LAYERS]
@@ -87,7 +87,7 @@ def show(console: Console) -> None:
 
 def _time(console: Console, layer: Layer) -> float:
     """Median time of one call, in seconds, of five calls or more."""
-    with console.status(f"timing {layer.name}"):
+    with console.status(f"timing {layer.name}", spinner="line"):
         run, x = _ready(layer)
     # From here on without the display, whose thread would take time from the layer's.
     times: list[float] = []

@@ -24,7 +24,7 @@ def run(arguments: Sequence[str] = ()) -> int:
     """Show all parts. The status is 1 if tconv and `symbolic`, or tconv and Pillow, disagree anywhere."""
     console = Console()
     start = perf_counter()
-    with console.status("loading"):
+    with console.status("loading", spinner="line"):
         # SymPy and Numba take a second, in which there should be something to see.
         from tconv.cli import checks, document, photograph, speed
         from tconv.cli.compiling import compile_kernels

@@ -60,7 +60,7 @@ def run(arguments: Sequence[str]) -> int:
         raise PictureError(f"{output}: is the picture itself; choose another name with -o")
     check_can_hold(output, picture)
     start = perf_counter()
-    with Console(stderr=True).status("enlarging (the first time, Numba compiles the kernels)"):
+    with Console(stderr=True).status("enlarging (the first time, Numba compiles the kernels)", spinner="line"):
         pixels = upscale(picture.pixels, options.scale, options.kernel, threads=options.threads)
     seconds = perf_counter() - start
     enlarged = Picture(pixels, picture.profile)
