@@ -371,7 +371,7 @@ def _integer(name: str, value: Any) -> int:
 
 
 def _is_integer(value: Any) -> bool:
-    if isinstance(value, bool):  # True is an int to Python, and a slip of the pen here
+    if type(value).__name__ == "bool":  # of Python, or of NumPy, to whose 2.0 it is an int too: a slip of the pen here
         return False
     try:
         index(value)
