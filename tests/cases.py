@@ -40,6 +40,7 @@ SMALL = {
     "crop_all_inputs_but_one": problem(T, Axis(6, 2, 3, 1, 15, 2), axis(2, 2)),
     "nothing_but_bias": problem(T, Axis(2, 2, 2, 1, 10, 4), axis(2, 2), channels_out=2),
     "nothing_but_bias_before": problem(T, Axis(2, 2, 2, 1, -9, 4), axis(2, 2), channels_out=2),
+    "bias_only_between": problem(T, Axis(2, 2, 3, 1, 1, 3), Axis(1, 1, 1, 1, 0, 2), axis(2, 1), batch=2),
     "output_padding": problem(T, axis(3, 3, 2, crop=1, more=1), axis(3, 2, 3, more=2)),
     "much_output_padding": problem(T, axis(3, 2, 2, more=19), axis(2, 3, 1, crop=1, more=7)),
     # channels, groups, batch

@@ -459,12 +459,13 @@ def _work(
                 loaded = -1
                 for number in range(chunks[row_chunk], chunks[row_chunk + 1]):
                     section = sections[number]
-                    if shape.gathered and listed != section[READS]:
+                    gathered = shape.gathered and section[READ_COUNT]  # outputs that are bias only read nothing
+                    if gathered and listed != section[READS]:
                         n_copies = _list_copies(shape, axes, section, reads, runs, n_runs, copies)
                         listed = section[READS]
                     for low in range(0, shape.channels_in, section[CHANNELS]):
                         high = min(low + section[CHANNELS], shape.channels_in)
-                        if shape.gathered and (loaded != section[READS] or section[CHANNELS] < shape.channels_in):
+                        if gathered and (loaded != section[READS] or section[CHANNELS] < shape.channels_in):
                             _gather(shape, section, x, low, high, copies, n_copies, panel)
                             loaded = section[READS]
                         for b in range(section[BLOCK], section[BLOCK] + section[BLOCKS]):
