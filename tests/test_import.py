@@ -39,6 +39,12 @@ def test_computing_needs_numba_and_nothing_symbolic():
     assert ("scipy" in found) == ("scipy" in loaded("import numba"))
 
 
+def test_what_is_compiled_runs_without_what_compiles():
+    code = "import numpy as np, tconv; a = np.ones((1, 1, 2, 2), 'f4'); tconv.conv_transpose(a, a)"
+    loaded(code)  # compiles, if nothing has yet
+    assert "numba" in loaded(f"{code}; import sys; assert 'numba.np.arraymath' not in sys.modules")
+
+
 def test_every_public_name_is_there_and_loads_late():
     for name in tconv.__all__:
         assert getattr(tconv, name) is not None
