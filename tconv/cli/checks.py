@@ -18,13 +18,13 @@ import numpy as np
 import sympy
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sympy.tensor.array.arrayop import Flatten
 
 import symbolic
 import tconv
 from tconv.algorithms import ALGORITHMS
+from tconv.cli.waiting import progress
 from tconv.geometry import Axis, Operator, Problem
 
 
@@ -231,18 +231,17 @@ def show(console: Console) -> bool:
     for name in CHECKS:
         table.add_column(name, justify="right")
     failures = []
-    columns = (SpinnerColumn("line"), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=len(rows()) * len(CHECKS))
+    with progress(console) as bar:
+        task = bar.add_task("", total=len(rows()) * len(CHECKS))
         for method, operator in rows():
             cells = []
             for name, check in CHECKS.items():
-                progress.update(task, description=f"{method}, {name}")
+                bar.update(task, description=f"{method}, {name}")
                 verdicts = list(check(method, operator))
                 wrong = [f"{method}, {operator}, {name}: {case}: {what}" for case, what in verdicts if what]
                 cells.append(_cell(len(verdicts), len(wrong)))
                 failures += wrong
-                progress.advance(task)
+                bar.advance(task)
             table.add_row(method, operator, *cells)
     console.print(table)
     console.print(

@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 import tconv
+from tconv.cli.waiting import progress
 
 HERE, ELSEWHERE = "int64", "float32"
 
@@ -20,18 +20,17 @@ def compile_kernels(console: Console) -> None:
     fails, this process compiles it then.
     """
     command = [sys.executable, "-c", f"import tconv; tconv.warmup(['{ELSEWHERE}'])"]
-    columns = (SpinnerColumn("line"), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     if not console.is_terminal:
         console.print("Compiling the kernels: half a minute the first time, then nothing.")
     with (
-        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
+        progress(console) as bar,
         subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as elsewhere,
     ):
-        task = progress.add_task("")
+        task = bar.add_task("")
 
         def show(done: int, total: int, label: str) -> None:
-            progress.update(task, description=f"Numba compiles {label}", completed=done, total=total + 1)
+            bar.update(task, description=f"Numba compiles {label}", completed=done, total=total + 1)
 
         tconv.warmup([HERE], progress=show)
-        progress.update(task, description=f"Numba compiles for {ELSEWHERE}")
+        bar.update(task, description=f"Numba compiles for {ELSEWHERE}")
         elsewhere.wait()

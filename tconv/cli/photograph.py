@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 
 from tconv.cli.picture import Picture, PictureError, write_picture
+from tconv.cli.waiting import status
 from tconv.interpolation import interpolation_taps
 from tconv.upscale import upscale
 
@@ -28,7 +29,7 @@ def show(console: Console) -> bool:
     from skimage.data import astronaut
 
     photograph = astronaut()
-    with console.status("enlarging", spinner="line"):
+    with status(console, "enlarging"):
         upscale(photograph, SCALE, "bicubic")  # compiles
         start = perf_counter()
         enlarged = upscale(photograph, SCALE, "bicubic")

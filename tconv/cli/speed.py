@@ -15,6 +15,7 @@ from rich.table import Table
 
 import tconv
 from tconv.algorithms.polyphase import multiply_add_peak
+from tconv.cli.waiting import status
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ LAYERS = (
 def show(console: Console) -> None:
     """Time the layers and print them beside this machine's peak."""
     threads = numba.get_num_threads()
-    with console.status("measuring the multiply-add peak of this machine", spinner="line"):
+    with status(console, "measuring the multiply-add peak of this machine"):
         multiply_add_peak("float32", threads)  # compiles
     peak = multiply_add_peak("float32", threads)
     times = [_time(console, layer) for layer in LAYERS]
@@ -87,7 +88,7 @@ def show(console: Console) -> None:
 
 def _time(console: Console, layer: Layer) -> float:
     """Median time of one call, in seconds, of five calls or more."""
-    with console.status(f"timing {layer.name}", spinner="line"):
+    with status(console, f"timing {layer.name}"):
         run, x = _ready(layer)
     # From here on without the display, whose thread would take time from the layer's.
     times: list[float] = []

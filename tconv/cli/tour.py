@@ -7,6 +7,8 @@ from time import perf_counter
 
 from rich.console import Console
 
+from tconv.cli.waiting import status
+
 NEXT = """\
 In a shell:
   tconv upscale photo.png -o big.png --scale 2 --kernel lanczos3
@@ -24,7 +26,7 @@ def run(arguments: Sequence[str] = ()) -> int:
     """Show all parts. The status is 1 if tconv and `symbolic`, or tconv and Pillow, disagree anywhere."""
     console = Console()
     start = perf_counter()
-    with console.status("loading", spinner="line"):
+    with status(console, "loading"):
         # SymPy and Numba take a second, in which there should be something to see.
         from tconv.cli import checks, document, photograph, speed
         from tconv.cli.compiling import compile_kernels

@@ -18,6 +18,7 @@ from tconv.cli.picture import (
     read_picture,
     write_picture,
 )
+from tconv.cli.waiting import status
 from tconv.interpolation import KERNELS
 from tconv.upscale import upscale
 
@@ -60,7 +61,7 @@ def run(arguments: Sequence[str]) -> int:
         raise PictureError(f"{output}: is the picture itself; choose another name with -o")
     check_can_hold(output, picture)
     start = perf_counter()
-    with Console(stderr=True).status("enlarging (the first time, Numba compiles the kernels)", spinner="line"):
+    with status(Console(stderr=True), "enlarging (the first time, Numba compiles the kernels)"):
         pixels = upscale(picture.pixels, options.scale, options.kernel, threads=options.threads)
     seconds = perf_counter() - start
     enlarged = Picture(pixels, picture.profile)
