@@ -138,6 +138,11 @@ class Cut:
         return tuple(prod(self.pitches[a + 1 :]) for a in range(len(self.axes)))
 
     @property
+    def rows(self) -> int:
+        """Of one group of channels: channels out times phases."""
+        return sum(group.lines * group.streams for group in self.groups)
+
+    @property
     def copied(self) -> bool:
         """Whether the input has to be copied, even one whose last axis is contiguous."""
         return not self.choice.gathered or self.parts > 1 or any(axis.split > 1 for axis in self.axes)
@@ -248,8 +253,9 @@ def _cycles(problem: Problem, cut: Cut) -> float:
     else:
         product_cycles = (product_cycles + FIND) * ceil(problem.batch * cut.columns / POSITION_VECTORS)
     lines = sum(group.lines for group in cut.groups)
-    streams = sum(group.lines * group.streams for group in cut.groups)
-    writing = runs * (WRITE_RUN * lines + WRITE_VECTOR * streams) if cut.dense else positions * WRITE_ELEMENT * streams
+    writing = (
+        runs * (WRITE_RUN * lines + WRITE_VECTOR * cut.rows) if cut.dense else positions * WRITE_ELEMENT * cut.rows
+    )
     copying = 0.0
     if cut.copied:
         parts = prod(len(axis.parts) for axis in cut.axes)

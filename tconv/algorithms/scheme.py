@@ -20,8 +20,9 @@ UNITS_AT_ONCE = 8
 GROUPS_AT_ONCE = 8  # in one unit where groups are many: they share what is worked out for a tile
 CHANNEL_COLUMNS = 48  # positions to one tile with channels in the lanes
 SECTION_ROWS = 1024  # whose sums over one slice, 192 KiB, wait in the second-level cache for the next panel
-FEW_ROWS, SLICES = 128, 4  # so many slices of a tile share one gathering where rows are few: it counts there, and
-TILES = 64  # goes better along lines, if as many tiles are left
+FEW_ROWS = 128  # for these, gathering counts: it goes better along lines, so a tile has several slices ...
+SLICES = 4  # ... but no more than this, each with a panel of its own ...
+TILES = 64  # ... and so many tiles are left
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +70,7 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
     tile_columns = slice_columns = tile_starts * cut.lanes
     if cut.choice.channels_in_lanes:
         tile_columns = slice_columns = tile_starts = CHANNEL_COLUMNS
-    elif cut.choice.gathered and sum(group.lines * group.streams for group in cut.groups) <= FEW_ROWS:
+    elif cut.choice.gathered and cut.rows <= FEW_ROWS:
         tile_columns *= max(1, min(SLICES, problem.batch * cut.columns // slice_columns // TILES))
     in_vectors = not (cut.choice.gathered or cut.choice.channels_in_lanes)
     tiles = ceil(problem.batch * cut.columns / (tile_starts if in_vectors else tile_columns))
@@ -233,7 +234,7 @@ class _Rows:
         self._known: dict[tuple[Panel, tuple[Reads, ...]], int] = {}
         self._steps = 0  # how many offsets there are
         self._section_rows = 0
-        self._limit = ceil(sum(group.lines * group.streams for group in cut.groups) / chunks)
+        self._limit = ceil(cut.rows / chunks)
         shared = self._shared_reads(chunks)
         for group in cut.groups:
             first_phase, first_line, first_segment = len(self.phases), len(self.lines), len(self.segments)

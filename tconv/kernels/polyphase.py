@@ -7,7 +7,7 @@ A column is a position of the phase grid, a row is one output channel of one pha
         for each chunk of channels:
             gather what the tile reads   -> a panel in the second-level cache (or read the halo buffer in place)
             for each block of rows:      its weights stream by once
-                register tiles           -> sums
+                register tiles           -> sums, slice by slice of the tile's columns
                 after the last channels: -> y: bias added, phases interleaved, cropped
 
 Every sum runs over the depth in one fixed order, so the bits do not depend on how units go to threads.
@@ -304,7 +304,7 @@ def _positions_product(
     """
     lanes = shape.lanes
     pitch = shape.tile_columns
-    panel = _slice_pitch(shape, section)
+    slice_pitch = _slice_pitch(shape, section)
     row = 0
     while row < rows:
         height = panel_height(0, lanes, rows - row)
@@ -315,7 +315,8 @@ def _positions_product(
             vectors = 1 if columns - first <= lanes else shape.tile_starts
             positions_tile(
                 height, vectors, lanes, depth, resume, 1 - shape.gathered,
-                x[first // shape.slice_columns * panel :], starts, offsets, offset, w, at, sums, to + first, pitch,
+                x[first // shape.slice_columns * slice_pitch :],
+                starts, offsets, offset, w, at, sums, to + first, pitch,
             )  # fmt: skip
         row += height
         at += height * depth

@@ -114,9 +114,9 @@ AT_ONCE = 4  # vectors that one call of `copy_lanes` copies best
 
 
 def copy_lanes(lanes, mask, count, source, from_, step, target, to, pitch):
-    """Copy lanes whose bits are set in ``mask``, of ``count`` vectors; zeros for the others, which are not read.
+    """Copy lanes whose bits are set in ``mask``, of ``count`` vectors; zeros for the others, whatever lies there.
 
-    The vectors lie ``step`` apart in ``source`` and ``pitch`` in ``target``.
+    No memory outside of ``source`` is read. The vectors lie ``step`` apart in ``source`` and ``pitch`` in ``target``.
     """
     for i in range(count):
         for lane in range(lanes):
