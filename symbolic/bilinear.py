@@ -10,11 +10,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from textwrap import wrap
 
 from sympy import Add, Expr, ImmutableMatrix, Rational, expand, oo
 
+from symbolic.arguments import shown
 from symbolic.arrays import array
-from symbolic.drawing import Block, Grid, added, beside, latex_matrix, matrix
+from symbolic.drawing import WIDTH, Block, Grid, added, beside, latex_matrix, matrix
 from symbolic.steps import Step, Stepwise
 
 Pairs = tuple[tuple[tuple[int, int], ...], ...]
@@ -74,6 +76,15 @@ class Bilinear(Stepwise):
         The amplification is the largest ratio of the two. The bound on the rounding error of y is by this factor
         larger than that of the direct sum, but for the number of roundings. It is the same for every scaling of
         the matrices, so it belongs to the points.
+
+        Examples
+        --------
+        >>> import symbolic
+        >>> from sympy import oo
+        >>> symbolic.cook_toom(4, 3, (0, 1, -1, 2, -2, oo)).amplification
+        16
+        >>> symbolic.cook_toom(4, 3, (0, 2, -2, Rational(1, 2), -Rational(1, 2), oo)).amplification
+        22/3
         """
         weight, input_ = _absolute_row_sums(self.weight), _absolute_row_sums(self.input)
         return max(
@@ -82,7 +93,18 @@ class Bilinear(Stepwise):
         )
 
     def differences(self) -> tuple[Expr, ...]:
-        """Each output minus the direct sum, expanded, with symbols for taps and inputs: zeros if it is right."""
+        """Each output minus the direct sum, expanded, with symbols for taps and inputs: zeros if it is right.
+
+        Examples
+        --------
+        >>> import symbolic
+        >>> from dataclasses import replace
+        >>> transform = symbolic.cook_toom(2, 2)
+        >>> transform.differences()
+        (0, 0)
+        >>> replace(transform, weight=-transform.weight).differences()
+        (-2*g[0]*x[0] - 2*g[1]*x[1], -2*g[0]*x[1] - 2*g[1]*x[2])
+        """
         g, x = array("g", self.weight.cols), array("x", self.input.cols)
         products = [self._row(self.weight, f, g) * self._row(self.input, f, x) for f in range(self.multiplications)]
         return tuple(
@@ -100,7 +122,7 @@ class Bilinear(Stepwise):
         """
         for i, difference in enumerate(self.differences()):
             if difference != 0:
-                raise ArithmeticError(f"{self.title}: y[{i}] minus the direct sum is {difference}; must be 0")
+                raise ArithmeticError(f"{self.title}: y[{i}] minus the direct sum is {shown(difference)}; must be 0")
 
     def steps(self) -> tuple[Step, ...]:
         """What it computes, the two transforms, the products, and the sums of products."""
@@ -109,11 +131,11 @@ class Bilinear(Stepwise):
         formulas = r" \\ ".join(_sum_latex(i, pairs) for i, pairs in enumerate(self.pairs))
         return (
             Step(
-                f"{self.title}: {self.multiplications} products for {self.direct_multiplications}{where}.",
-                tuple(f"y[{i}] = {total}" for i, total in enumerate(sums)),
+                f"{self.title}: {self.multiplications} multiplications for {self.direct_multiplications}.",
+                tuple(line for i, total in enumerate(sums) for line in _wrapped(f"y[{i}] = {total}")),
                 rf"\begin{{aligned}} {formulas} \end{{aligned}}",
             ),
-            _transform("Transform the taps:", "u", self.weight, "g"),
+            _transform(f"Transform the taps{where}:", "u", self.weight, "g"),
             _transform("Transform the inputs:", "v", self.input, "x"),
             Step("Multiply, element by element:", ("p = u o v",), r"p = u \odot v"),
             _transform("Transform the products:", "y", self.output, "p"),
@@ -122,6 +144,10 @@ class Bilinear(Stepwise):
     @staticmethod
     def _row(transform: ImmutableMatrix, row: int, values: Sequence[Expr]) -> Expr:
         return Add(*(transform[row, j] * values[j] for j in range(transform.cols)))
+
+
+def _wrapped(line: str) -> Block:
+    return wrap(line, WIDTH, subsequent_indent="  ")
 
 
 def point_name(point: Expr) -> str:

@@ -55,13 +55,13 @@ class CookToom(Bilinear):
 
         >>> import symbolic
         >>> print(symbolic.cook_toom(2, 2).transposed())
-        Product of polynomials with 2 and 2 coefficients: 3 products for 4, by evaluation at 0, 1, inf.
+        Polynomial product (2,2): 3 multiplications for 4.
         <BLANKLINE>
           y[0] = g[0]*x[0]
           y[1] = g[0]*x[1] + g[1]*x[0]
           y[2] = g[1]*x[1]
         <BLANKLINE>
-        Transform the taps:
+        Transform the taps, by evaluation at 0, 1, inf:
         <BLANKLINE>
               [ 1  0 ]
           u = [ 1  1 ] g
@@ -92,8 +92,8 @@ class PolynomialProduct(Bilinear):
 
     @property
     def title(self) -> str:
-        """What it computes."""
-        return f"Product of polynomials with {self.outputs} and {self.taps} coefficients"
+        """What it computes, and how many coefficients the two polynomials have."""
+        return f"Polynomial product ({self.outputs},{self.taps})"
 
     @property
     def pairs(self) -> Pairs:
@@ -119,8 +119,8 @@ def cook_toom(outputs: SupportsIndex, taps: SupportsIndex, points: Iterable[Any]
     taps : int
         How many taps, at least 1.
     points : iterable of rationals and sympy.oo, optional
-        ``outputs + taps - 1`` distinct ones. By default `best_points`, and no points where `outputs` or `taps` is 1:
-        then the direct sum has no more products, and is what is returned.
+        ``outputs + taps - 1`` distinct ones. By default those of `best_points`: none where `outputs` or `taps` is 1,
+        since the direct sum has no more products then. It is what is returned for no points.
 
     Returns
     -------
@@ -139,12 +139,12 @@ def cook_toom(outputs: SupportsIndex, taps: SupportsIndex, points: Iterable[Any]
     >>> import symbolic
     >>> transform = symbolic.cook_toom(2, 3)
     >>> print(transform)
-    F(2,3): 4 products for 6, by evaluation at 0, 1, -1, inf.
+    F(2,3): 4 multiplications for 6.
     <BLANKLINE>
       y[0] = g[0]*x[0] + g[1]*x[1] + g[2]*x[2]
       y[1] = g[0]*x[1] + g[1]*x[2] + g[2]*x[3]
     <BLANKLINE>
-    Transform the taps:
+    Transform the taps, by evaluation at 0, 1, -1, inf:
     <BLANKLINE>
           [   1     0    0 ]
       u = [ 1/2   1/2  1/2 ] g
@@ -171,11 +171,9 @@ def cook_toom(outputs: SupportsIndex, taps: SupportsIndex, points: Iterable[Any]
     8/3
     """
     outputs, taps = positive("outputs", outputs), positive("taps", taps)
-    if points is None:
-        points = best_points(outputs, taps)
-        if not points:
-            return _direct(outputs, taps)
-    read = read_points(points, outputs + taps - 1)
+    read = read_points(best_points(outputs, taps) if points is None else points, outputs, taps)
+    if not read:
+        return _direct(outputs, taps)
     polynomials = vanishing_elsewhere(read)
     return CookToom(
         outputs,

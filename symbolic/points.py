@@ -8,6 +8,7 @@ infinity. So every value is a sum of integer multiples, and infinity is a point 
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import cache
@@ -28,7 +29,12 @@ CANDIDATES: tuple[Point, ...] = (
     *((2, 1), (-2, 1), (1, 2), (-1, 2)),
     *((4, 1), (-4, 1), (1, 4), (-1, 4)),
 )
-"""Where `best_points` looks, beside infinity. Multiplying by a power of two rounds nothing in floating point."""
+"""Where `best_points` looks, beside infinity.
+
+To multiply by a power of two rounds nothing in floating point. With thirds there are sets of five points that amplify
+less (1/3, -1/3, 3/2, -3/2 and infinity: 4.6 instead of 5.3 for three outputs of three taps), but their matrices
+have no zeros to speak of and larger entries.
+"""
 
 
 def values(point: Point, count: int) -> list[int]:
@@ -62,7 +68,6 @@ def vanishing_elsewhere(points: Sequence[Point]) -> list[tuple[list[int], int]]:
     return found
 
 
-@cache
 def best_points(outputs: int, taps: int) -> tuple[Expr, ...]:
     """The points at which the Cook-Toom transform of a filter amplifies least.
 
@@ -102,9 +107,7 @@ def best_points(outputs: int, taps: int) -> tuple[Expr, ...]:
             f"points: got None for {outputs} outputs and {taps} taps; must be given where more than "
             f"{len(CANDIDATES) + 1} are needed, here {count + 1}"
         )
-    sets = ((*finite, INFINITY) for finite in combinations(CANDIDATES, count))
-    best = min(sets, key=lambda points: _cost(points, outputs, taps))  # the first of equals
-    return tuple(map(rational, best))
+    return _search(outputs, taps)
 
 
 def rational(point: Point) -> Expr:
@@ -123,13 +126,13 @@ def positive(name: str, value: Any) -> int:
     return int(value)
 
 
-def read_points(value: Any, count: int) -> tuple[Point, ...]:
-    """The argument ``points``: ``count`` rationals or infinity, no two of them equal."""
+def read_points(value: Any, outputs: int, taps: int) -> tuple[Point, ...]:
+    """The argument ``points``: ``outputs + taps - 1`` distinct ones; none will do where one of the two is 1."""
     if isinstance(value, (str, Expr)) or not isinstance(value, Iterable):
         raise TypeError(f"points: got {shown(value)}; must be a sequence of rationals, and infinity as sympy.oo")
     points = tuple(map(_read, value))
-    if len(points) != count:
-        raise ValueError(f"points: got {len(points)}; must be outputs + taps - 1 = {count}")
+    if len(points) != outputs + taps - 1 and (points or 1 not in (outputs, taps)):
+        raise ValueError(f"points: got {len(points)}; must be outputs + taps - 1 = {outputs + taps - 1}")
     twice = [point for point in points if points.count(point) > 1]
     if twice:
         raise ValueError(f"points: got {rational(twice[0])} more than once; must be distinct")
@@ -139,10 +142,16 @@ def read_points(value: Any, count: int) -> tuple[Point, ...]:
 def _read(value: Any) -> Point:
     if value is oo:
         return INFINITY
-    if isinstance(value, bool) or not isinstance(value, (int, Fraction, Rational)) or not Rational(value).is_finite:
+    if isinstance(value, bool) or not isinstance(value, numbers.Rational):  # SymPy's are registered there
         raise TypeError(f"points: got {shown(value)}; must hold integers, exact fractions, or sympy.oo")
-    exact = Rational(value)
-    return int(exact.p), int(exact.q)
+    return int(value.numerator), int(value.denominator)
+
+
+@cache
+def _search(outputs: int, taps: int) -> tuple[Expr, ...]:
+    sets = ((*finite, INFINITY) for finite in combinations(CANDIDATES, outputs + taps - 2))
+    best = min(sets, key=lambda points: _cost(points, outputs, taps))  # the first of equals
+    return tuple(map(rational, best))
 
 
 def _cost(points: Sequence[Point], outputs: int, taps: int) -> tuple[Fraction, int]:
