@@ -726,7 +726,7 @@ def _forward(
         team(threads),
     )
     check_result(plan, out, x=x, w=w, bias=bias)
-    return run(plan, x, prepare(plan, w), bias, out)
+    return run(plan, x, w, prepare(plan, w), bias, out)
 
 
 def _input_vjp(
@@ -742,7 +742,7 @@ def _input_vjp(
     method = frozen("method", method)
     plan = plan_input_vjp(arguments, sizes, g.shape, g.dtype, w.shape, w.dtype, method, team(threads))
     check_result(plan, out, g=g, w=w)
-    return run(plan, g, prepare(plan, w), None, out)
+    return run(plan, g, w, prepare(plan, w), None, out)
 
 
 def _weight_vjp(
@@ -759,4 +759,4 @@ def _weight_vjp(
     plan = plan_weight_vjp(arguments, sizes, x.shape, x.dtype, g.shape, g.dtype, method, team(threads))
     check_result(plan, out, x=x, g=g)
     large, small = (x, g) if arguments.operator == "conv" else (g, x)
-    return run(plan, large, prepare(plan, small), None, out)
+    return run(plan, large, small, prepare(plan, small), None, out)

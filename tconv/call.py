@@ -24,30 +24,38 @@ from tconv.typing import Array
 
 
 class Packed(NamedTuple):
-    """Weights as an algorithm wants them, and the algorithm."""
+    """Weights as an algorithm wants them, and the algorithm's name."""
 
-    algorithm: Algorithm
+    name: str
     weights: Any
 
+    @property
+    def algorithm(self) -> Algorithm:
+        """The algorithm."""
+        return ALGORITHMS[self.name]
 
-def prepare(plan: Plan, w: Array) -> Packed | None:
+
+def prepare(plan: Plan, w: Array, after: str | None = None) -> Packed | None:
     """Pack the weights as the plan's algorithm wants them; None if there is nothing to multiply.
 
     An algorithm may decline weights for what they hold: one that multiplies the zeros of a halo must not be
-    given an infinity. Then the next one takes them.
+    given an infinity. Then the next one takes them. With ``after``, the one that follows it in the plan.
     """
     if plan.choice is None:
         return None
     weights = plan.w.of(for_kernels(w, plan.kernel_dtype))
-    for name in plan.in_turn:
+    for name in plan.in_turn[0 if after is None else plan.in_turn.index(after) + 1 :]:
         packed = ALGORITHMS[name].prepare(plan.problem, weights, plan.threads)
         if packed is not None:
-            return Packed(ALGORITHMS[name], packed)
-    raise MethodError(f"w: got infinities or nans, with which none of {', '.join(plan.in_turn)} computes this")
+            return Packed(name, packed)
+    raise MethodError(f"x, w: got infinities or nans, with which none of {', '.join(plan.in_turn)} computes this")
 
 
-def run(plan: Plan, x: Array, packed: Packed | None, bias: Array | None, out: Array | None) -> Array:
-    """Compute, into ``out`` if it is given; `check_result` has been called."""
+def run(plan: Plan, x: Array, w: Array, packed: Packed | None, bias: Array | None, out: Array | None) -> Array:
+    """Compute, into ``out`` if it is given; `check_result` has been called.
+
+    ``packed`` are the weights ``w``, which are packed anew only if the algorithm declines what ``x`` holds.
+    """
     result = np.empty(plan.y.shape, plan.dtype) if out is None else np.asarray(out)  # no subclass's own ways
     if bias is not None and plan.bias is not None:
         bias = plan.bias.of(for_kernels(bias, plan.kernel_dtype))
@@ -59,14 +67,9 @@ def run(plan: Plan, x: Array, packed: Packed | None, bias: Array | None, out: Ar
         written = np.empty(plan.y.shape, plan.kernel_dtype)
     else:
         written = result if plan.dtype is plan.kernel_dtype else result.view(plan.kernel_dtype)
-    packed.algorithm.forward(
-        plan.problem,
-        packed.weights,
-        plan.x.of(for_kernels(x, plan.kernel_dtype)),
-        bias,
-        plan.y.of(written),
-        plan.threads,
-    )
+    inputs, outputs = plan.x.of(for_kernels(x, plan.kernel_dtype)), plan.y.of(written)
+    while packed and not packed.algorithm.forward(plan.problem, packed.weights, inputs, bias, outputs, plan.threads):
+        packed = prepare(plan, w, after=packed.name)
     if not direct:
         _store(result, written)
     return result if out is None else out

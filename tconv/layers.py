@@ -83,7 +83,7 @@ class _Layer:
         plan = self._plan(*key) if ready is None else ready[0]
         check_result(plan, out, x=x, w=self._w, bias=self._bias)
         packed = self._pack(key, plan) if ready is None else ready[1]
-        return run(plan, x, packed, self._bias, out)
+        return run(plan, x, self._w, packed, self._bias, out)
 
     def plan(self, x_shape: tuple[int, ...], dtype: DTypeLike | None = None) -> Plan:
         """How an input of this shape would be computed; ``print`` shows it as a table.

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tconv.algorithms import polyphase, scatter, sliding_window, zero_insertion
+from tconv.algorithms import polyphase, scatter, sliding_window, winograd, zero_insertion
 from tconv.algorithms.cost import Cost
 from tconv.geometry import Problem
 
@@ -34,12 +34,16 @@ class Algorithm(Protocol):
         bias: np.ndarray | None,
         y: np.ndarray,
         threads: int,
-    ) -> None:
-        """Write the result into every element of ``y``."""
+    ) -> bool:
+        """Write the result into every element of ``y``.
+
+        False if this algorithm cannot take the values of ``x`` (infinities, nans); then the next one does.
+        """
 
 
 ALGORITHMS: dict[str, Algorithm] = {
     "polyphase": polyphase,
+    "winograd": winograd,
     "scatter": scatter,
     "zero_insertion": zero_insertion,
     "sliding_window": sliding_window,

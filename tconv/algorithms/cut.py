@@ -278,15 +278,15 @@ def _group_cycles(choice: Choice, lanes: int, depth: int, group: RowGroup) -> fl
     for segment in group.segments:
         steps = group.taps(segment) * depth
         for times, lines in ((blocks, group.block_lines), (1, rest)):
-            each, panels = _panels(choice.channels_in_lanes, choice.gathered, lanes, segment.count * lines)
-            total += times * (steps * each + START * panels)
+            each, count = panels(choice.channels_in_lanes, choice.gathered, lanes, segment.count * lines)
+            total += times * (steps * each + START * count)
     return total
 
 
 @lru_cache(maxsize=4096)
-def _panels(channels_in_lanes: bool, gathered: bool, lanes: int, rows: int) -> tuple[float, int]:
+def panels(channels_in_lanes: bool, gathered: bool, lanes: int, rows: int) -> tuple[float, int]:
     """Cycles of one step of depth of ``rows`` rows, cut into panels as the kernels cut them, and how many these are."""
-    cycles, panels = 0.0, 0
+    cycles, count = 0.0, 0
     while rows > 0:
         height = panel_height(channels_in_lanes, lanes, rows)
         if channels_in_lanes:
@@ -294,5 +294,5 @@ def _panels(channels_in_lanes: bool, gathered: bool, lanes: int, rows: int) -> t
         else:
             cycles += (FROM_PANEL if gathered else IN_PLACE)[height]
         rows -= height
-        panels += 1
-    return cycles, panels
+        count += 1
+    return cycles, count

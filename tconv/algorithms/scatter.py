@@ -46,7 +46,7 @@ def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray:
 
 def forward(
     problem: Problem, packed: np.ndarray, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int
-) -> None:
+) -> bool:
     """Input ``i`` puts tap ``j`` at output ``stride*i - crop + dilation*j`` of each axis."""
     axes = problem.axes
     corners = coordinates([a.size_in for a in axes]) * [a.stride for a in axes] - [a.crop for a in axes]
@@ -66,3 +66,4 @@ def forward(
             size_out,
             flat,
         )
+    return True

@@ -11,9 +11,11 @@ import numpy as np
 
 from tconv.algorithms.cut import PANEL_VECTORS, Cut, Reads, RowGroup, Segment, cuts, union_of_reads
 from tconv.geometry import Problem
+from tconv.kernels.columns import CHANNEL_WEIGHTS, Shape, panel_pitch
 from tconv.kernels.halo import Halo
-from tconv.kernels.polyphase import Shape, padded_rows, panel_pitch
+from tconv.kernels.polyphase import padded_rows
 from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
+from tconv.kernels.winograd import Patches
 
 UNITS_PER_THREAD = 12  # of 11 units one of two threads would wait for a tenth of the time
 UNITS_AT_ONCE = 8
@@ -23,6 +25,10 @@ SECTION_ROWS = 1024  # whose sums over one slice, 192 KiB, wait in the second-le
 FEW_ROWS = 128  # for these, gathering counts: it goes better along lines, so a tile has several slices ...
 SLICES = 4  # ... but no more than this, each with a panel of its own ...
 TILES = 64  # ... and so many tiles are left
+
+
+SINGLE = Patches(0, 0, 0, 0, 0, 0, 0, *(np.zeros(shape, np.int64) for shape in ((1, 2), (0, 4), (1, 0, 3), (0, 5))))
+"""Of columns that are single positions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +44,7 @@ class Scheme:
     panel_size: int
     most_copies: int
     shape: Shape
+    patches: Patches
     halo: Halo
     halo_axes: np.ndarray
     halo_parts: np.ndarray
@@ -64,7 +71,7 @@ def scheme(problem: Problem, threads: int) -> Scheme | None:
 def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
     """The tables of ``cut``."""
     axes = cut.axes
-    halo, halo_size = _halo(problem, cut)
+    halo, halo_size = halo_of(problem, cut)
     part_combinations = list(product(*(axis.parts for axis in axes)))
     tile_starts = 1 if cut.choice.gathered and problem.batch * cut.columns <= cut.lanes else POSITION_VECTORS
     tile_columns = slice_columns = tile_starts * cut.lanes
@@ -110,8 +117,10 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         tile_columns=tile_columns,
         tile_starts=tile_starts,
         slice_columns=slice_columns,
+        span=1,
+        window=1,
+        row=slice_columns,
     )
-    zeros = [0] * len(axes)
     return Scheme(
         cut=cut,
         dtype=np.empty(0, problem.dtype).real.dtype.name,
@@ -122,25 +131,13 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         panel_size=ceil(rows.panel_size / 64) * 64,
         most_copies=most_reads * (most_runs + ceil(tile_columns / cut.lanes)) if cut.choice.gathered else 0,
         shape=shape,
+        patches=SINGLE,
         halo=halo,
-        halo_axes=np.array(
-            [[axis.size_in for axis in problem.axes], [a.split for a in axes], list(cut.pitches), zeros]
-        ),
+        halo_axes=halo_axes(problem, cut),
         halo_parts=np.array(part_combinations),
-        axes=np.array(
-            [
-                [axis.count for axis in axes],
-                cut.steps,
-                [axis.stride for axis in axes],
-                [axis.stride * axis.first - axis.origin for axis in axes],
-                [axis.size_out for axis in axes],
-                zeros,
-                [axis.first for axis in axes],
-                [axis.length for axis in axes],
-            ]
-        ),
+        axes=engine_axes(cut, (1,) * len(axes)),
         sections=np.array(rows.sections, np.int64),
-        chunks=_even(rows.work, row_chunks),
+        chunks=even(rows.work, row_chunks),
         blocks=np.array(rows.blocks, np.int64),
         segments=np.array(rows.segments, np.int64),
         lines=np.array(rows.lines, np.int64),
@@ -152,7 +149,33 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
     )
 
 
-def _halo(problem: Problem, cut: Cut) -> tuple[Halo, int]:
+def halo_axes(problem: Problem, cut: Cut) -> np.ndarray:
+    """The table of axes for the copy of the input; its steps are known when there is an input."""
+    axes = cut.axes
+    sizes = [axis.size_in for axis in problem.axes]
+    return np.array([sizes, [axis.split for axis in axes], list(cut.pitches), [0] * len(axes)])
+
+
+def engine_axes(cut: Cut, spans: tuple[int, ...]) -> np.ndarray:
+    """The table of axes, with as many inputs from a column to the next; steps are known when there are operands."""
+    rows = [
+        (
+            axis.count,
+            0,
+            axis.stride,
+            axis.stride * axis.first - axis.origin,
+            axis.size_out,
+            0,
+            axis.first,
+            axis.length,
+            span,
+        )
+        for axis, span in zip(cut.axes, spans, strict=True)
+    ]
+    return np.array(rows).T.copy()
+
+
+def halo_of(problem: Problem, cut: Cut) -> tuple[Halo, int]:
     """Where inputs lie in the buffer, and its size."""
     channels = problem.channels_in * cut.parts
     subplane = prod(cut.pitches)
@@ -279,22 +302,24 @@ class _Rows:
         resumed = panel[2] < self._channels  # then the sums of a section wait until all channels are in them
         limit = min(self._limit, SECTION_ROWS * self._slice_columns // self._tile_columns) if resumed else self._limit
         if not self.sections or self.sections[-1][2:5] != panel or self._section_rows + rows > limit:
-            self.sections.append((len(self.blocks), 0, *panel, self.weights, 0))
+            _, reads, channels = panel
+            slice_ = channels * panel_pitch(self._cut.lanes, self._slice_columns, reads)
+            self.sections.append((len(self.blocks), 0, *panel, self.weights, 0, slice_, slice_))
             self.work.append(0)
             self._section_rows = 0
         sums = self._section_rows * self._tile_columns if resumed else 0
-        first, count, *_, base, before = self.sections[-1]
+        first, count, *_, base, before, slice_, _ = self.sections[-1]
         self.blocks.append(
-            (first_segment, len(group.segments), group.first_stream, group.streams, line, lines, before, sums)
+            (first_segment, len(group.segments), group.first_stream, group.streams, line, lines, before, sums, 0, 0)
         )
         self._section_rows += rows
         in_lanes = self._cut.choice.channels_in_lanes
         for segment in group.segments:
             padded = padded_rows(int(in_lanes), self._cut.lanes, segment.count * lines)
             before += padded * group.taps(segment)
-        self.work[-1] += before - self.sections[-1][-1] + rows  # to be summed, and to be written
+        self.work[-1] += before - self.sections[-1][CHANNEL_WEIGHTS] + rows  # to be summed, and to be written
         self.weights = base + before * self._channels
-        self.sections[-1] = (first, count + 1, *panel, base, before)
+        self.sections[-1] = (first, count + 1, *panel, base, before, slice_, slice_)
         if in_lanes:
             self.sums_size = max(self.sums_size, (self._tile_columns + 1) * (rows + 3 * self._cut.lanes))
         else:
@@ -313,6 +338,7 @@ class _Rows:
                 segment.count,
                 group.taps(segment) * self._channels,
                 self._known[panel, reads],
+                0,
                 int(segment.added),
                 len(self.taps),
                 first_phase,
@@ -348,7 +374,7 @@ class _Rows:
         return np.add.outer(channel, places).reshape(-1)
 
 
-def _even(work: list[int], chunks: int) -> np.ndarray:
+def even(work: list[int], chunks: int) -> np.ndarray:
     """Where to cut the sections so that chunks hold like amounts of work."""
     done = np.concatenate(([0], np.cumsum(work)))
     return np.searchsorted(done, np.linspace(0, done[-1], chunks + 1) * (1 - 1e-12)).astype(np.int64)

@@ -46,7 +46,7 @@ def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray:
 
 def forward(
     problem: Problem, packed: np.ndarray, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int
-) -> None:
+) -> bool:
     """Tap ``j`` of output ``t`` meets input ``stride*t + dilation*j - crop`` of each axis."""
     axes = problem.axes
     corners = coordinates([a.size_out for a in axes]) * [a.stride for a in axes] - [a.crop for a in axes]
@@ -66,3 +66,4 @@ def forward(
             size_in,
             flat,
         )
+    return True

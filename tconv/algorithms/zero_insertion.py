@@ -53,7 +53,7 @@ def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray:
 
 def forward(
     problem: Problem, packed: np.ndarray, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int
-) -> None:
+) -> bool:
     """Insert zeros, pad by ``dilation*(size_kernel - 1) - crop``, slide the turned kernel by steps of one."""
     axes = problem.axes
     sizes = spread_sizes(problem)
@@ -75,6 +75,7 @@ def forward(
             offsets,
             flat,
         )
+    return True
 
 
 def spread_sizes(problem: Problem) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from tconv.kernels.vectors import INT, data_of, load_vector, splat, store_vector, suffix, vector_type
+from tconv.kernels.vectors import INT, data_of, load_vector, shuffled, splat, store_vector, suffix, vector_type
 
 I32 = ir.IntType(32)
 
@@ -128,7 +128,7 @@ def _woven(builder: ir.IRBuilder, parts: list[ir.Value]) -> list[ir.Value]:
         halves = zip(_woven(builder, parts[0::2]), _woven(builder, parts[1::2]), strict=True)
         order = [u * lanes + lane for lane in range(lanes) for u in (0, 1)]
         return [
-            _shuffled(builder, even, odd, indices) for even, odd in halves for indices in (order[:lanes], order[lanes:])
+            shuffled(builder, even, odd, indices) for even, odd in halves for indices in (order[:lanes], order[lanes:])
         ]
     woven = []
     for first in range(0, count * lanes, lanes):
@@ -137,26 +137,29 @@ def _woven(builder: ir.IRBuilder, parts: list[ir.Value]) -> list[ir.Value]:
         for u in range(1, count):  # the lanes of one more part come in
             earlier = [lane if u == 1 else at for at, (lane, _) in enumerate(wanted)]
             indices = [lanes + lane if part == u else old for (lane, part), old in zip(wanted, earlier, strict=True)]
-            line = _shuffled(builder, line, parts[u], indices)
+            line = shuffled(builder, line, parts[u], indices)
         woven.append(line)
     return woven
 
 
-def _shuffled(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, indices: list[int]) -> ir.Value:
-    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, len(indices)), indices))
-
-
 def _store_between(builder: ir.IRBuilder, line: ir.Value, low: ir.Value, high: ir.Value, target: ir.Value) -> None:
-    """Store only the lanes ``low <= lane < high``."""
-    numbers = ir.VectorType(I32, line.type.count)
-    lane = ir.Constant(numbers, list(range(line.type.count)))
-    first, last = (splat(builder, builder.trunc(bound, I32), numbers) for bound in (low, high))
-    mask = builder.and_(builder.icmp_signed(">=", lane, first), builder.icmp_signed("<", lane, last))
-    address = builder.bitcast(target, line.type.as_pointer())
-    arguments = [line, address, I32(4), mask]
-    masked = cgutils.get_or_insert_function(
-        builder.module,
-        ir.FunctionType(ir.VoidType(), [a.type for a in arguments]),
-        f"llvm.masked.store.{suffix(line.type)}.p0",
-    )
-    builder.call(masked, arguments)
+    """Store only the lanes ``low <= lane < high``; a masked store, which can take 20 cycles, only where it must be."""
+    lanes = INT(line.type.count)
+    whole = builder.and_(builder.icmp_signed("<=", low, INT(0)), builder.icmp_signed(">=", high, lanes))
+    some = builder.and_(builder.icmp_signed("<", low, lanes), builder.icmp_signed(">", high, INT(0)))
+    with builder.if_else(whole) as (all_lanes, else_):
+        with all_lanes:
+            store_vector(builder, line, target, INT(0))
+        with else_, builder.if_then(some):
+            numbers = ir.VectorType(I32, line.type.count)
+            lane = ir.Constant(numbers, list(range(line.type.count)))
+            first, last = (splat(builder, builder.trunc(bound, I32), numbers) for bound in (low, high))
+            mask = builder.and_(builder.icmp_signed(">=", lane, first), builder.icmp_signed("<", lane, last))
+            address = builder.bitcast(target, line.type.as_pointer())
+            arguments = [line, address, I32(4), mask]
+            masked = cgutils.get_or_insert_function(
+                builder.module,
+                ir.FunctionType(ir.VoidType(), [a.type for a in arguments]),
+                f"llvm.masked.store.{suffix(line.type)}.p0",
+            )
+            builder.call(masked, arguments)

@@ -13,8 +13,10 @@ from numba.core.caching import FunctionCache
 from numba.core.runtime import rtsys
 from numba.extending import register_jitable
 
+_HERE = Path(__file__).parent
 _SOURCES = tuple(
-    (path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(Path(__file__).parent.glob("*.py"))
+    (path.name, path.stat().st_size, path.stat().st_mtime_ns)
+    for path in (*sorted(_HERE.glob("*.py")), _HERE.parent / "transforms.py")
 )
 
 

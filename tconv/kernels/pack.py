@@ -6,8 +6,7 @@ import numpy as np
 from numba import prange
 from numba.extending import register_jitable
 
-from tconv.kernels.launch import compiled, inlined
-from tconv.kernels.polyphase import (
+from tconv.kernels.columns import (
     BLOCK,
     BLOCKS,
     CHANNELS,
@@ -20,9 +19,9 @@ from tconv.kernels.polyphase import (
     SEGMENTS,
     STREAM_COUNT,
     TAPS,
-    panel_height,
-    weights_of,
 )
+from tconv.kernels.launch import compiled, inlined
+from tconv.kernels.polyphase import panel_height, weights_of
 
 # Fields of the strides of weights: by group, channel in, channel out, complex part of the output.
 GROUP, IN, OUT, PART = range(4)

@@ -1,7 +1,7 @@
 """The engine's loops: blocks of rows times tiles of columns, summed in registers, written once.
 
-A column is a position of the phase grid, a row is one output channel of one phase. The work is cut into units
-(a group of channels, a tile of columns, a chunk of rows); within a unit the loops are
+A column is a position of the phase grid, or a patch of positions; a row is one output channel of one phase. The work
+is cut into units (a group of channels, a tile of columns, a chunk of rows); within a unit the loops are
 
     for each section:                    rows that share a panel
         for each chunk of channels:
@@ -10,16 +10,57 @@ A column is a position of the phase grid, a row is one output channel of one pha
                 register tiles           -> sums, slice by slice of the tile's columns
                 after the last channels: -> y: bias added, phases interleaved, cropped
 
+Where columns are patches, what is gathered and what is summed is transformed: see ``winograd``.
 Every sum runs over the depth in one fixed order, so the bits do not depend on how units go to threads.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from numba import prange
 from numba.extending import register_jitable
 
+from tconv.kernels.columns import (
+    ADDED,
+    BASE_WEIGHTS,
+    BIAS,
+    BLOCK,
+    BLOCKS,
+    CHANNEL_WEIGHTS,
+    CHANNELS,
+    COLUMN,
+    DEPTH,
+    FIRST_STREAM,
+    GROUP_LINES,
+    INSIDE,
+    LAST,
+    LENGTH,
+    LIMIT,
+    LINE,
+    LINES,
+    OFFSETS,
+    OUTER,
+    PANEL,
+    PHASE,
+    READ_COUNT,
+    READS,
+    SEGMENT,
+    SEGMENTS,
+    SLICE,
+    STREAM,
+    STREAM_COUNT,
+    STREAMS,
+    STRIDE,
+    SUMS,
+    TO,
+    WEIGHTS,
+    Y_STEP,
+    Y,
+    gather,
+    list_copies,
+    next_group,
+    single_columns,
+    vector_columns,
+)
 from tconv.kernels.interleave import interleave
 from tconv.kernels.launch import compiled, inlined
 from tconv.kernels.tile import (
@@ -29,54 +70,13 @@ from tconv.kernels.tile import (
     channels_tile,
     positions_tile,
 )
-from tconv.kernels.vectors import AT_ONCE, copy_lanes, expect, take
+from tconv.kernels.vectors import expect, take
+from tconv.kernels.winograd import gather_patches, outer_outputs, transform_sums
 
 TALL = POSITION_ROWS[0]
 WIDE, MEDIUM, NARROW = CHANNEL_VECTORS
 
 WEIGHTS_DEPTH = 1024  # of the channels tile: 4 vectors of 64 bytes times this stay in the second-level cache
-
-
-class Shape(NamedTuple):
-    """The numbers of one problem that are the same in every unit."""
-
-    channels_in_lanes: int
-    gathered: int  # 1 if tiles read panels into which positions were gathered, not the halo buffer
-    lanes: int
-    batch: int
-    groups: int
-    channels_in: int  # real and imaginary parts are channels of their own
-    channels_out: int
-    parts: int  # 2 where numbers are complex: real and imaginary sums are separate streams
-    columns: int  # of one image, as counted by the tiles
-    line_columns: int  # vectors to one line of the last axis; 0: vectors run on over line ends
-    tiles: int
-    row_chunks: int
-    groups_at_once: int  # in one unit
-    units_at_once: int  # taken by a worker: what one tile reads and writes, the next finds near
-    lead: int  # where the first image begins in what is read, and the strides from there
-    image: int
-    group: int
-    channel: int
-    unit: int
-    weights: int  # of one group of channels
-    interleaved: int  # 1 if the streams of a line are written by vector shuffles
-    y_batch: int
-    y_group: int
-    tile_columns: int
-    tile_starts: int  # of a slice
-    slice_columns: int  # of a tile's columns, summed in registers at a time; each slice has a panel of its own
-
-
-# Rows of the table of axes.
-COUNT, STEP, STRIDE, BASE, LIMIT, Y_STEP, FIRST, SIZE = range(8)
-# Fields of a section; of a block of rows; of a segment; of a line; of a run of columns; of a copy.
-BLOCK, BLOCKS, READS, READ_COUNT, CHANNELS, BASE_WEIGHTS, CHANNEL_WEIGHTS = range(7)
-SEGMENT, SEGMENTS, STREAM, STREAMS, LINE, LINES, WEIGHTS, SUMS = range(8)
-FIRST_STREAM, STREAM_COUNT, DEPTH, OFFSETS, ADDED, TAPS, FIRST_PHASE = range(7)  # the last two: for packing
-TO, BIAS, PHASE = range(3)
-COLUMN, LENGTH, LAST, Y, INSIDE, SOURCE, OUTER = range(7)
-FROM, INTO, LANES = range(3)
 
 
 @register_jitable
@@ -100,188 +100,11 @@ def padded_rows(channels_in_lanes, lanes, rows):
     return total
 
 
-@inlined
-def _add_run(axes, position, image_to, source, column, length, runs, run):
-    """Note that ``length`` columns from ``column`` on are neighbours on the last axis, from ``position`` on."""
-    last = axes.shape[1] - 1
-    to = image_to
-    inside = 1
-    for a in range(last + 1):
-        t = axes[BASE, a] + axes[STRIDE, a] * position[a]
-        to += t * axes[Y_STEP, a]
-        if a < last:
-            runs[run, OUTER + a] = t
-            if t < 0 or t + axes[STRIDE, a] > axes[LIMIT, a]:
-                inside = 0
-        else:
-            runs[run, LAST] = t
-        runs[run, OUTER + last + a] = axes[FIRST, a] + position[a]
-    runs[run, COLUMN] = column
-    runs[run, LENGTH] = length
-    runs[run, Y] = to
-    runs[run, INSIDE] = inside
-    runs[run, SOURCE] = source
-
-
-@register_jitable
-def _vector_columns(shape, axes, group, tile, position, starts, runs):
-    """Columns of a tile with positions in the lanes: a few vectors, each of neighbours in the halo buffer."""
-    last = axes.shape[1] - 1
-    vectors = shape.tile_starts
-    n_runs = 0
-    for j in range(vectors):
-        vector = min(tile * vectors + j, shape.batch * shape.columns - 1)
-        image = vector // shape.columns
-        rest = vector - image * shape.columns
-        if shape.line_columns:
-            line = rest // shape.line_columns
-            at = (rest - line * shape.line_columns) * shape.lanes
-            for a in range(last - 1, -1, -1):
-                at += line % axes[COUNT, a] * axes[STEP, a]
-                line //= axes[COUNT, a]
-        else:
-            at = rest * shape.lanes
-        starts[j] = shape.lead + image * shape.image + group * shape.group + at
-        if vector < tile * vectors + j:
-            continue
-        image_to = image * shape.y_batch + group * shape.y_group
-        lane = 0
-        while lane < shape.lanes:
-            within = at + lane
-            valid = True
-            for a in range(last + 1):
-                position[a] = within // axes[STEP, a]
-                within -= position[a] * axes[STEP, a]
-                valid = valid and position[a] < axes[COUNT, a]
-            if position[last] >= axes[COUNT, last]:
-                if shape.line_columns:
-                    break
-                pitch = axes[STEP, last - 1] if last else shape.lanes + position[last]
-                lane += pitch - position[last]
-                continue
-            length = min(shape.lanes - lane, axes[COUNT, last] - position[last])
-            if valid:
-                _add_run(axes, position, image_to, 0, j * shape.lanes + lane, length, runs, n_runs)
-                n_runs += 1
-            lane += length
-            if shape.line_columns:
-                break
-    return n_runs
-
-
-@register_jitable
-def _single_columns(shape, axes, group, tile, position, starts, runs):
-    """Columns of a tile of positions one by one, without gaps."""
-    last = axes.shape[1] - 1
-    column = tile * shape.tile_columns
-    end = min(column + shape.tile_columns, shape.batch * shape.columns)
-    n_runs = 0
-    done = 0
-    while column < end:
-        image = column // shape.columns
-        line = column - image * shape.columns
-        at = shape.lead + image * shape.image + group * shape.group
-        for a in range(last, -1, -1):
-            position[a] = line % axes[COUNT, a]
-            line //= axes[COUNT, a]
-            at += position[a] * axes[STEP, a] * shape.unit
-        length = min(end - column, axes[COUNT, last] - position[last])
-        if shape.gathered:
-            length = min(length, shape.slice_columns - done % shape.slice_columns)
-        else:
-            for i in range(length):
-                starts[done + i] = at + i * shape.unit
-        image_to = image * shape.y_batch + group * shape.y_group
-        _add_run(axes, position, image_to, at, done, length, runs, n_runs)
-        n_runs += 1
-        done += length
-        column += length
-    if not shape.gathered:
-        for i in range(done, shape.tile_starts):
-            starts[i] = starts[0]
-    return n_runs
-
-
-@register_jitable
-def _list_copies(shape, axes, section, reads, runs, n_runs, copies):
-    """Vector by vector, what to copy from where to which column, and which lanes hold an input; returns how many.
-
-    Whole vectors are stored: what is too much at the end of a run is overwritten by the next.
-    """
-    lanes = shape.lanes
-    last = axes.shape[1] - 1
-    at = OUTER + last
-    pitch = _slice_pitch(shape, section)
-    n = 0
-    for r in range(section[READ_COUNT]):
-        read = reads[section[READS] + r]
-        for q in range(n_runs):
-            part = runs[q, COLUMN] // shape.slice_columns
-            into = part * pitch + (r - part) * shape.slice_columns + runs[q, COLUMN]
-            inside = True
-            for a in range(last):
-                index = runs[q, at + a] + read[a]
-                inside = inside and index >= 0 and index < axes[SIZE, a]
-            first = runs[q, at + last] + read[last]
-            end = axes[SIZE, last] if inside else first
-            source = runs[q, SOURCE] + read[last + 1]
-            for i in range(0, runs[q, LENGTH], lanes):
-                low = max(0, -(first + i))
-                high = min(lanes, end - first - i)
-                some = low < high
-                copies[n, FROM] = source + i if some else 0
-                copies[n, INTO] = into + i
-                copies[n, LANES] = (2 << high - 1) - (1 << low) if some else 0  # right for 64 lanes of 64 bits, too
-                n += 1
-    return n
-
-
-@inlined
-def _next_group(shape, starts, runs, n_runs, copies, n_copies):
-    """What was noted for one group of channels, as it is for the next."""
-    for q in range(n_runs):
-        runs[q, SOURCE] += shape.group
-        runs[q, Y] += shape.y_group
-    for n in range(n_copies):
-        if copies[n, LANES]:
-            copies[n, FROM] += shape.group
-    if not shape.gathered:
-        for i in range(shape.tile_starts):
-            starts[i] += shape.group
-
-
 @register_jitable
 def weights_of(shape, section, block, group, low, high):
     """Where a block's weights for channels ``low`` to ``high`` begin; those of a section for a panel lie together."""
     before = group * shape.weights + section[BASE_WEIGHTS] + low * section[CHANNEL_WEIGHTS]
     return before + block[WEIGHTS] * (high - low)
-
-
-@register_jitable
-def panel_pitch(lanes, columns, reads):
-    """From one channel to the next in a panel: its last row may be written to the end of a vector, and no further."""
-    return reads * columns + lanes
-
-
-@register_jitable
-def _slice_pitch(shape, section):
-    """From one slice's panel to the next."""
-    return section[CHANNELS] * panel_pitch(shape.lanes, shape.slice_columns, section[READ_COUNT])
-
-
-@inlined
-def _gather(shape, section, x, first, end, copies, n_copies, panel):
-    """Copy what a tile reads of channels ``first`` to ``end`` into rows of neighbours: by channel, then by read."""
-    pitch = panel_pitch(shape.lanes, shape.slice_columns, section[READ_COUNT])
-    for channel in range(first, end, AT_ONCE):
-        shift = channel * shape.channel
-        to = (channel - first) * pitch
-        count = min(end - channel, AT_ONCE)
-        for n in range(n_copies):
-            copy_lanes(
-                shape.lanes, copies[n, LANES], count, x, copies[n, FROM] + shift, shape.channel,
-                panel, to + copies[n, INTO], pitch,
-            )  # fmt: skip
 
 
 @inlined
@@ -295,7 +118,7 @@ def _expect_lines(block, done, then, lines, runs, n_runs, y):
 
 @inlined
 def _positions_product(
-    shape, section, columns, resume, depth, rows, x, starts, offsets, offset, w, at, sums, to,
+    shape, section, columns, resume, depth, rows, x, first_row, starts, offsets, offset, w, at, sums, to,
     block, done, lines, runs, n_runs, y,
 ):  # fmt: skip
     """Sums of ``rows`` rows over the first ``columns`` columns, ``depth`` steps; added to sums there if ``resume``.
@@ -304,7 +127,6 @@ def _positions_product(
     """
     lanes = shape.lanes
     pitch = shape.tile_columns
-    slice_pitch = _slice_pitch(shape, section)
     row = 0
     while row < rows:
         height = panel_height(0, lanes, rows - row)
@@ -315,7 +137,7 @@ def _positions_product(
             vectors = 1 if columns - first <= lanes else shape.tile_starts
             positions_tile(
                 height, vectors, lanes, depth, resume, 1 - shape.gathered,
-                x[first // shape.slice_columns * slice_pitch :],
+                x[first // shape.slice_columns * section[SLICE] + first_row :],
                 starts, offsets, offset, w, at, sums, to + first, pitch,
             )  # fmt: skip
         row += height
@@ -348,7 +170,7 @@ def _channels_product(shape, used, depth, rows, pitch, halo, starts, offsets, of
 
 @inlined
 def _block_product(
-    shape, section, block, segments, low, high, used, x, starts, offsets, w, at, sums, lines, runs, n_runs, y
+    shape, patches, section, block, segments, low, high, used, x, starts, offsets, w, at, sums, lines, runs, n_runs, y
 ):  # fmt: skip
     """Sums of one block of rows over channels ``low`` to ``high``."""
     n_lines = block[LINES]
@@ -357,6 +179,8 @@ def _block_product(
         pitch = _channels_pitch(shape, block)
     for s in range(block[SEGMENT], block[SEGMENT] + block[SEGMENTS]):
         done = (segments[s, FIRST_STREAM] - block[STREAM]) * n_lines
+        if patches.rows:  # a row is left free, or combinations would lie in the same sets of the first-level cache
+            done += segments[s, FIRST_STREAM] // patches.streams
         rows = segments[s, STREAM_COUNT] * n_lines
         whole = segments[s, DEPTH]
         if shape.channels_in_lanes:
@@ -366,9 +190,9 @@ def _block_product(
         else:
             taps = whole // shape.channels_in
             at = _positions_product(
-                shape, section, used, low + segments[s, ADDED], (high - low) * taps, rows, x, starts,
-                offsets, segments[s, OFFSETS], w, at, sums, block[SUMS] + done * pitch,
-                block, done, lines, runs, n_runs if shape.interleaved and high == shape.channels_in else 0, y,
+                shape, section, used, low + segments[s, ADDED], (high - low) * taps, rows, x,
+                segments[s, PANEL], starts, offsets, segments[s, OFFSETS], w, at, sums, block[SUMS] + done * pitch,
+                block, done, lines, runs, n_runs if shape.interleaved and high == shape.channels_in and not patches.rows else 0, y,
             )  # fmt: skip
 
 
@@ -378,8 +202,8 @@ def _channels_pitch(shape, block):
 
 
 @inlined
-def _write(shape, axes, block, lines, phases, streams, bias, group, runs, n_runs, sums, y):
-    """Write a block's sums."""
+def _write(shape, axes, block, first_line, first_sum, lines, phases, streams, bias, group, runs, n_runs, sums, y):
+    """Write the sums of a block's lines, which are ``first_line`` and so on, from ``first_sum`` on."""
     last = axes.shape[1] - 1
     if shape.channels_in_lanes:
         by_stream, by_line, by_column = block[LINES], 1, _channels_pitch(shape, block)
@@ -390,10 +214,10 @@ def _write(shape, axes, block, lines, phases, streams, bias, group, runs, n_runs
     step = axes[STRIDE, last] * axes[Y_STEP, last]
     bias_at = group * shape.channels_out * shape.parts
     for r in range(n_runs):
-        at = block[SUMS] + runs[r, COLUMN] * by_column
+        at = first_sum + runs[r, COLUMN] * by_column
         whole = runs[r, INSIDE] and shape.interleaved
         for i in range(1 if whole else block[LINES]):
-            line = block[LINE] + i
+            line = first_line + i
             seen = True
             if not runs[r, INSIDE]:
                 for a in range(last):
@@ -426,7 +250,7 @@ def _write(shape, axes, block, lines, phases, streams, bias, group, runs, n_runs
 
 @register_jitable
 def _work(
-    counter, shape, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets, reads, x, w, bias, y,
+    counter, shape, patches, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets, reads, x, w, bias, y,
     sums, starts, runs, copies, panel,
 ):  # fmt: skip
     """Units, a few at a time, until none is left."""
@@ -434,11 +258,12 @@ def _work(
     units = group_chunks * shape.tiles * shape.row_chunks
     position = starts[starts.shape[0] - axes.shape[1] :]
     if shape.gathered:
-        for i in range(panel.shape[0]):
+        for i in range(patches.staging, panel.shape[0]):
             panel[i] = 0  # what no input reaches must be a number, and not one too small to be quick
         for j in range(shape.tile_starts):
             starts[j] = j * shape.lanes
     operand = panel if shape.gathered else x
+    spoiled = False
     start = take(counter, shape.units_at_once)
     while start < units:
         for unit in range(start, min(start + shape.units_at_once, units)):
@@ -446,9 +271,9 @@ def _work(
             row_chunk = unit // shape.tiles % shape.row_chunks
             first = unit // shape.tiles // shape.row_chunks * shape.groups_at_once
             if shape.gathered or shape.channels_in_lanes:
-                n_runs = _single_columns(shape, axes, first, tile, position, starts, runs)
+                n_runs = single_columns(shape, axes, first, tile, position, starts, runs)
             else:
-                n_runs = _vector_columns(shape, axes, first, tile, position, starts, runs)
+                n_runs = vector_columns(shape, axes, first, tile, position, starts, runs)
             if n_runs == 0:
                 continue
             used = runs[n_runs - 1, COLUMN] + runs[n_runs - 1, LENGTH]
@@ -456,43 +281,60 @@ def _work(
             n_copies = 0
             for group in range(first, min(first + shape.groups_at_once, shape.groups)):
                 if group > first:
-                    _next_group(shape, starts, runs, n_runs, copies, n_copies)
+                    next_group(shape, starts, runs, n_runs, copies, n_copies)
                 loaded = -1
                 for number in range(chunks[row_chunk], chunks[row_chunk + 1]):
                     section = sections[number]
                     gathered = shape.gathered and section[READ_COUNT]  # outputs that are bias only read nothing
                     if gathered and listed != section[READS]:
-                        n_copies = _list_copies(shape, axes, section, reads, runs, n_runs, copies)
+                        n_copies = list_copies(shape, axes, section, reads, runs, n_runs, copies)
                         listed = section[READS]
                     for low in range(0, shape.channels_in, section[CHANNELS]):
                         high = min(low + section[CHANNELS], shape.channels_in)
                         if gathered and (loaded != section[READS] or section[CHANNELS] < shape.channels_in):
-                            _gather(shape, section, x, low, high, copies, n_copies, panel)
+                            if patches.rows:
+                                gather_patches(shape, patches, section, x, copies, n_copies, used, panel)
+                            else:
+                                gather(shape, section, x, low, high, copies, n_copies, panel)
                             loaded = section[READS]
                         for b in range(section[BLOCK], section[BLOCK] + section[BLOCKS]):
                             block = blocks[b]
                             at = weights_of(shape, section, block, group, low, high)
                             _block_product(
-                                shape, section, block, segments, low, high, used, operand, starts, offsets, w, at, sums,
+                                shape, patches, section, block, segments, low, high, used, operand, starts, offsets, w, at, sums,
                                 lines, runs, n_runs, y,
                             )  # fmt: skip
-                            if high == shape.channels_in:
-                                _write(shape, axes, block, lines, phases, streams, bias, group, runs, n_runs, sums, y)
+                            if high < shape.channels_in:
+                                continue
+                            sums_at = block[SUMS]
+                            times = 1
+                            if patches.rows:
+                                spoiled = transform_sums(shape, patches, block, used, sums) or spoiled
+                                sums_at = patches.woven
+                                times = outer_outputs(patches, block)
+                            for i in range(times):
+                                _write(
+                                    shape, axes, block, block[LINE] + i * block[GROUP_LINES], sums_at,
+                                    lines, phases, streams, bias, group, runs, n_runs, sums, y,
+                                )  # fmt: skip
+                                sums_at += block[STREAMS] * block[LINES] * shape.tile_columns
         start = take(counter, shape.units_at_once)
+    if spoiled:
+        counter[1] = 1
 
 
 @compiled
 def forward(
-    counter, shape, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets, reads, x, w, bias, y,
+    counter, shape, patches, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets, reads, x, w, bias, y,
     sums, starts, runs, copies, panels,
 ):  # fmt: skip
-    """Compute ``y`` from ``x`` or its copy, and packed weights.
+    """Compute ``y`` from ``x`` or its copy, and packed weights; ``counter[1]`` becomes 1 if transforms met an inf or nan.
 
     ``sections[chunks[i]:chunks[i + 1]]`` are the rows of one chunk; workers take units from ``counter``; ``sums``,
     ``starts``, ``runs``, ``copies`` and ``panels`` are the scratch of each.
     """
     for worker in prange(sums.shape[0]):
         _work(
-            counter, shape, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets, reads,
+            counter, shape, patches, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets, reads,
             x, w, bias, y, sums[worker], starts[worker], runs[worker], copies[worker], panels[worker],
         )  # fmt: skip

@@ -110,17 +110,22 @@ def copy_vector(lanes, source, from_, target, to):
         target[to + lane] = source[from_ + lane]
 
 
-AT_ONCE = 4  # vectors that one call of `copy_lanes` copies best
+AT_ONCE = 4  # vectors that one call of `copy_windows` copies best
+WINDOWS = ((1, 1), (2, 4), (3, 4))  # span and size, as compiled
 
 
-def copy_lanes(lanes, mask, count, source, from_, step, target, to, pitch):
-    """Copy lanes whose bits are set in ``mask``, of ``count`` vectors; zeros for the others, whatever lies there.
+def copy_windows(span, window, lanes, held, count, source, from_, step, target, to, pitch, row):
+    """Copy windows of ``window`` neighbours, each ``span`` after the one before, to lanes of as many rows.
 
-    No memory outside of ``source`` is read. The vectors lie ``step`` apart in ``source`` and ``pitch`` in ``target``.
+    Place ``span * lane + j`` goes to ``lane`` of row ``j``, if its bit is set in ``held``; else a zero, whatever lies
+    there. This ``count`` times, ``step`` apart in ``source`` and ``pitch`` in ``target``, whose rows lie ``row`` apart.
+    No memory outside of ``source`` is read.
     """
     for i in range(count):
-        for lane in range(lanes):
-            target[to + i * pitch + lane] = source[from_ + i * step + lane] if mask >> lane & 1 else 0
+        for j in range(window):
+            for lane in range(lanes):
+                place = span * lane + j
+                target[to + i * pitch + j * row + lane] = source[from_ + i * step + place] if held >> place & 1 else 0
 
 
 def expect(target, first, end):
@@ -145,43 +150,95 @@ def _copied(typing, source, from_, target, to):
 
 
 @intrinsic
-def _copied_lanes(typing, mask, count, source, from_, step, target, to, pitch):
+def _copied_windows(typing, span, window, held, count, source, from_, step, target, to, pitch, row):
     def codegen(context, builder, signature, values):
-        mask, count, _, from_, step, _, to, pitch = values
+        span, window, held, count, _, from_, step, _, to, pitch, row = values
         vector = vector_type(source)
-        bits = builder.trunc(mask, ir.IntType(vector.count))
-        lanes = builder.bitcast(bits, ir.VectorType(ir.IntType(1), vector.count))
-        image, panel = (data_of(context, builder, signature.args[i], values[i]) for i in (2, 5))
+        image, panel = (data_of(context, builder, signature.args[i], values[i]) for i in (4, 7))
+        size = context.make_array(source)(context, builder, values[4]).nitems
+        done = builder.append_basic_block("copied")
+        kind = builder.switch(builder.add(builder.mul(span, INT(8)), window), done)
+        for apart, wide in WINDOWS:
+            reach = apart * (vector.count - 1) + wide
+            if reach > 64:  # more places than bits say whether they are held
+                continue
+            block = builder.append_basic_block(f"windows_{apart}_{wide}")
+            kind.add_case(INT(8 * apart + wide), block)
+            builder.position_at_end(block)
+            vectors = -(-reach // vector.count)
 
-        def copy(number, load):
-            address = builder.gep(image, [builder.add(from_, builder.mul(step, number))])
-            store_vector(builder, load(address), panel, builder.add(to, builder.mul(pitch, number)))
+            def copy(number, load, apart=apart, wide=wide, vectors=vectors):
+                address = builder.gep(image, [builder.add(from_, builder.mul(step, number))])
+                loaded = [load(builder.gep(address, [INT(v * vector.count)]), v) for v in range(vectors)]
+                first = builder.add(to, builder.mul(pitch, number))
+                for j in range(wide):
+                    every = _every(builder, loaded, apart, j)
+                    store_vector(builder, every, panel, builder.add(first, builder.mul(row, INT(j))))
 
-        def copy_all(load):
-            with builder.if_else(builder.icmp_signed("==", count, INT(AT_ONCE))) as (full, rest):
-                with full:
-                    for number in range(AT_ONCE):
-                        copy(INT(number), load)
-                with rest, cgutils.for_range(builder, count, intp=INT) as loop:
-                    copy(loop.index, load)
+            def copy_all(load, unrolled, copy=copy):
+                if not unrolled:
+                    with cgutils.for_range(builder, count, intp=INT) as loop:
+                        copy(loop.index, load)
+                    return
+                with builder.if_else(builder.icmp_signed("==", count, INT(AT_ONCE))) as (full, rest):
+                    with full:
+                        for number in range(AT_ONCE):
+                            copy(INT(number), load)
+                    with rest, cgutils.for_range(builder, count, intp=INT) as loop:
+                        copy(loop.index, load)
 
-        # Masked loads take 20 cycles on some processors, so they are kept for the ends of the memory.
-        end = builder.add(builder.add(from_, builder.mul(step, builder.sub(count, INT(1)))), INT(vector.count))
-        size = context.make_array(source)(context, builder, values[2]).nitems
-        inside = builder.and_(builder.icmp_signed(">=", from_, INT(0)), builder.icmp_signed("<=", end, size))
-        zeros = ir.Constant(vector, None)
-        with builder.if_else(inside, likely=True) as (plain, careful):
-            with plain, builder.if_else(builder.icmp_signed("==", bits, bits.type(-1))) as (all_, some):
-                with all_:
-                    copy_all(lambda address: load_vector(builder, address, INT(0), vector))
-                with some:
-                    copy_all(lambda at: builder.select(lanes, load_vector(builder, at, INT(0), vector), zeros))
-            with careful:
-                copy_all(lambda address: load_lanes(builder, address, lanes, vector))
+            def mask(v, vectors=vectors):
+                bits = builder.trunc(builder.lshr(held, INT(v * vector.count)), ir.IntType(vector.count))
+                return builder.bitcast(bits, ir.VectorType(ir.IntType(1), vector.count))
+
+            masks = [mask(v) for v in range(vectors)]
+            zeros = ir.Constant(vector, None)
+            # Masked loads take 20 cycles on some processors, so they are kept for the ends of the memory.
+            last = builder.add(from_, builder.mul(step, builder.sub(count, INT(1))))
+            end = builder.add(last, INT(vectors * vector.count))
+            inside = builder.and_(builder.icmp_signed(">=", from_, INT(0)), builder.icmp_signed("<=", end, size))
+            everything = builder.icmp_signed("==", held, INT((1 << reach) - 1 if reach < 64 else -1))
+            with builder.if_else(inside, likely=True) as (plain, careful):
+                with plain, builder.if_else(everything) as (all_, some):
+                    with all_:
+                        copy_all(lambda at, v: load_vector(builder, at, INT(0), vector), unrolled=apart == 1)
+                    with some:
+                        copy_all(
+                            lambda at, v, masks=masks: builder.select(
+                                masks[v], load_vector(builder, at, INT(0), vector), zeros
+                            ),
+                            unrolled=apart == 1,
+                        )
+                with careful:
+                    copy_all(lambda at, v, masks=masks: load_lanes(builder, at, masks[v], vector), unrolled=False)
+            builder.branch(done)
+        builder.position_at_end(done)
         return context.get_dummy_value()
 
     n = types.int64
-    return types.void(n, n, source, n, n, target, n, n), codegen
+    return types.void(n, n, n, n, source, n, n, target, n, n, n), codegen
+
+
+def _every(builder: ir.IRBuilder, loaded: list[ir.Value], span: int, first: int) -> ir.Value:
+    """Of vectors that follow on each other, every ``span``-th lane from lane ``first`` on, as many as one has."""
+    lanes = loaded[0].type.count
+    places = [divmod(span * lane + first, lanes) for lane in range(lanes)]  # vector, lane of it
+    found = loaded[0]
+    for v in range(1, len(loaded)) if span > 1 or first else ():
+        if v > 1 and all(vector != v for vector, _ in places):
+            break
+        indices = [
+            lanes + at if vector == v else at if v == 1 and vector == 0 else lane
+            for lane, (vector, at) in enumerate(places)
+        ]
+        found = shuffled(builder, found, loaded[v], indices)
+    return found
+
+
+def shuffled(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, indices: list[int]) -> ir.Value:
+    """Lanes of two vectors, those of ``b`` counted after those of ``a``."""
+    numbers = ir.VectorType(ir.IntType(32), len(indices))
+    return builder.shuffle_vector(a, b, ir.Constant(numbers, indices))
 
 
 @intrinsic
@@ -213,10 +270,10 @@ def _copy_vector(lanes, source, from_, target, to):
     return call
 
 
-@overload(copy_lanes)
-def _copy_lanes(lanes, mask, count, source, from_, step, target, to, pitch):
-    def call(lanes, mask, count, source, from_, step, target, to, pitch):
-        _copied_lanes(mask, count, source, from_, step, target, to, pitch)
+@overload(copy_windows)
+def _copy_windows(span, window, lanes, held, count, source, from_, step, target, to, pitch, row):
+    def call(span, window, lanes, held, count, source, from_, step, target, to, pitch, row):
+        _copied_windows(span, window, held, count, source, from_, step, target, to, pitch, row)
 
     return call
 

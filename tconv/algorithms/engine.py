@@ -1,0 +1,199 @@
+"""The engine at work: weights packed, inputs copied where they must be, products launched, all as a scheme says."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import ceil
+from typing import NamedTuple
+
+import numpy as np
+
+from tconv.algorithms.cost import Cost
+from tconv.algorithms.scheme import Scheme
+from tconv.geometry import Problem
+from tconv.kernels import columns, halo, pack, polyphase
+from tconv.kernels.launch import launch
+from tconv.kernels.tile import CHANNEL_VECTORS, POSITION_ROWS
+from tconv.memory import aligned_empty, ascending, flat, workspace
+from tconv.taps import multiplications
+
+CLOCK = 2.8e9  # cycles per second that the model assumes; only ratios matter to a choice
+SERIAL = 1.5e5  # cycles below which waking a second thread costs more than it saves
+
+
+def cost(problem: Problem, scheme: Scheme, threads: int) -> Cost:
+    """Cycles of the scheme, and the memory for the input's copy, if there is one, and each thread's scratch."""
+    itemsize = np.dtype(scheme.dtype).itemsize
+    operations = 2 * multiplications(problem) * scheme.cut.parts**2
+    sizes = [
+        problem.batch * problem.groups * scheme.cut.parts * channels * np.prod(sizes, dtype=object)
+        for channels, sizes in (
+            (problem.channels_in, [axis.size_in for axis in problem.axes]),
+            (problem.channels_out, [axis.size_out for axis in problem.axes]),
+        )
+    ]
+    copied = scheme.halo_size * itemsize if scheme.cut.copied else 0
+    workspace = copied + threads * (scheme.sums_size + scheme.panel_size) * itemsize
+    moved = int(sum(sizes)) * itemsize + 2 * copied + scheme.packed_size * itemsize
+    return Cost(operations, moved, workspace, scheme.cut.cycles / threads / CLOCK)
+
+
+def prepare(problem: Problem, scheme: Scheme, w: np.ndarray, threads: int) -> np.ndarray | None:
+    """The weights in the order in which tiles read them; None if one is not finite.
+
+    The halo's zeros must not meet an inf or nan, so such weights are for an algorithm without a halo.
+    """
+    w = ascending(_expanded(w) if scheme.cut.parts == 2 else w[:, :, :, None])
+    memory, (by_group, by_in, by_out, by_part, *by_axis) = flat(w)
+    packed = aligned_empty(scheme.packed_size, w.dtype)
+    items = problem.groups * ceil(scheme.shape.channels_in / pack.ITEM)
+    spoiled = np.zeros(items, np.int64)
+    highest = max(POSITION_ROWS[0], CHANNEL_VECTORS[0] * scheme.shape.lanes)
+    most_taps = int(scheme.segments[:, columns.DEPTH].max()) // scheme.shape.channels_in
+    launch(
+        pack.pack,
+        threads,
+        scheme.exact,
+        scheme.shape,
+        scheme.sections,
+        scheme.blocks,
+        scheme.segments,
+        scheme.streams,
+        scheme.taps @ np.array(by_axis),
+        np.array([by_group, by_in, by_out, by_part]),
+        memory,
+        packed,
+        spoiled,
+        np.empty((items, highest * most_taps), np.int64),
+    )
+    return packed if scheme.exact or not np.any(spoiled) else None
+
+
+def _expanded(w: np.ndarray) -> np.ndarray:
+    """Complex weights as the real matrices that act on (real, imaginary): ``w[group, (in, part), out, part, ...]``."""
+    groups, channels_in, channels_out, *kernel = w.shape
+    real = np.empty((groups, channels_in, 2, channels_out, 2, *kernel), w.real.dtype)
+    real[:, :, 0, :, 0] = real[:, :, 1, :, 1] = w.real
+    real[:, :, 0, :, 1] = w.imag
+    real[:, :, 1, :, 0] = -w.imag
+    return real.reshape(groups, 2 * channels_in, channels_out, 2, *kernel)
+
+
+def forward(
+    scheme: Scheme, packed: np.ndarray, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int
+) -> bool:
+    """Copy ``x`` with its halo, multiply, and write ``y``; False if transforms met an inf or nan, and ``y`` is void."""
+    if min(y.strides) < 0 or not y.flags.aligned:
+        whole = np.empty(y.shape, y.dtype)
+        done = forward(scheme, packed, x, bias, whole, threads)
+        y[...] = whole
+        return done
+    if not scheme.cut.covers:
+        fill(bias, y)
+    if scheme.cut.cycles < SERIAL:
+        threads = 1
+    if bias is None:
+        flat_bias = np.zeros(y.shape[1] * y.shape[2] * scheme.cut.parts, scheme.dtype)
+    else:  # a read-only one would compile the kernel anew
+        flat_bias = np.require(bias, requirements=["C", "A", "W"]).reshape(-1).view(scheme.dtype)
+    return _multiply(scheme, packed, ascending(x), flat_bias, y, threads)
+
+
+def fill(bias: np.ndarray | None, y: np.ndarray) -> None:
+    """The bias, or zero, in every element of ``y``."""
+    y[...] = 0 if bias is None else bias.reshape(bias.shape + (1,) * (y.ndim - bias.ndim - 1))
+
+
+class _Source(NamedTuple):
+    """Where tiles find the input: in its own memory, or in a copy in the order they need."""
+
+    copy: halo.Halo | None
+    copy_axes: np.ndarray
+    strides: dict[str, int]  # of images, groups, channels
+    steps: np.ndarray  # along the axes
+    reads: np.ndarray
+
+
+@lru_cache(maxsize=128)
+def _source(scheme: Scheme, steps: tuple[int, ...]) -> _Source:
+    """The source for an input with these steps."""
+    parts = scheme.cut.parts
+    batch, group, channel, *by_axis = (step * parts for step in steps)
+    copy, copy_axes, strides = None, scheme.halo_axes, {}
+    at = np.array(by_axis)
+    if scheme.cut.copied or by_axis[-1] != 1:
+        copy = scheme.halo._replace(x_batch=batch, x_group=group, x_channel=channel)
+        copy_axes = scheme.halo_axes.copy()
+        copy_axes[halo.X_STEP] = by_axis
+        at = np.array(scheme.cut.steps)
+    else:
+        strides = {"image": batch, "group": group, "channel": channel}
+    reads = scheme.reads.copy()
+    reads[:, -1] *= scheme.halo.subplane
+    reads[:, -1] += (scheme.reads[:, :-1] + scheme.axes[columns.FIRST]) @ at
+    return _Source(copy, copy_axes, strides, at, reads)
+
+
+@lru_cache(maxsize=128)
+def _placed(
+    scheme: Scheme, source: tuple[int, ...], target: tuple[int, ...]
+) -> tuple[columns.Shape, np.ndarray, np.ndarray]:
+    """Numbers, axes and lines for an input and an output with these steps."""
+    batch, group, channel, *by_axis = (step * scheme.cut.parts for step in target)
+    axes = scheme.axes.copy()
+    axes[columns.STEP] = _source(scheme, source).steps * axes[columns.SPAN]
+    axes[columns.Y_STEP] = by_axis
+    lines = scheme.lines.copy()
+    lines[:, columns.TO] *= channel
+    lines[:, columns.TO] += (scheme.phases @ np.array(by_axis[:-1], np.int64))[lines[:, columns.PHASE]]
+    shape = scheme.shape._replace(
+        **_source(scheme, source).strides,
+        y_batch=batch,
+        y_group=group,
+        interleaved=int(scheme.cut.dense and by_axis[-1] == scheme.cut.parts),
+    )
+    return shape, axes, lines
+
+
+def _multiply(scheme: Scheme, packed: np.ndarray, x: np.ndarray, bias: np.ndarray, y: np.ndarray, threads: int) -> bool:
+    dtype = np.dtype(scheme.dtype)
+    (input_, source_steps), (output, target_steps) = flat(x), flat(y)
+    input_ = input_.view(dtype)
+    source = _source(scheme, source_steps)
+    shape, axes, lines = _placed(scheme, source_steps, target_steps)
+    workers = min(threads, ceil(shape.groups / shape.groups_at_once) * shape.tiles * shape.row_chunks)
+    of_sums, of_panels = workers * scheme.sums_size, workers * scheme.panel_size
+    scratch = workspace(of_sums + of_panels + (scheme.halo_size if source.copy else 0), dtype)
+    sums, panels, copied = scratch[:of_sums], scratch[of_sums : of_sums + of_panels], scratch[of_sums + of_panels :]
+    if source.copy:
+        launch(halo.copy, threads, scheme.exact, source.copy, source.copy_axes, scheme.halo_parts, input_, copied)
+        input_ = copied
+    counter = np.zeros(2, np.int64)
+    launch(
+        polyphase.forward,
+        threads,
+        scheme.exact,
+        counter,
+        shape,
+        scheme.patches,
+        axes,
+        scheme.sections,
+        scheme.chunks,
+        scheme.blocks,
+        scheme.segments,
+        lines,
+        scheme.phases,
+        scheme.streams,
+        scheme.offsets,
+        source.reads,
+        input_,
+        packed,
+        bias,
+        output.view(dtype),
+        sums.reshape(workers, -1),
+        np.empty((workers, shape.tile_starts + axes.shape[1]), np.int64),
+        np.empty((workers, shape.tile_columns, 2 * axes.shape[1] + columns.OUTER), np.int64),
+        np.empty((workers, scheme.most_copies, 3), np.int64),
+        panels.reshape(workers, -1),
+    )
+    return not counter[1]

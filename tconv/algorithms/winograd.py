@@ -1,0 +1,57 @@
+"""Winograd's algorithm on the phases: fewer multiplications where taps overlap.
+
+The phases of a transposed convolution are ordinary convolutions of stride 1, and so is an ordinary convolution of that
+stride. Of such a filter with r taps, m neighbouring outputs take m + r - 1 multiplications instead of m * r, after
+additions that cost little where channels are many (Winograd 1980; Lavin and Gray 2015). The transforms are derived and
+proved in ``symbolic.cook_toom``; the engine multiplies.
+
+Rounding differs from the direct sum's: an output may be off by rounding errors of its whole patch. An inf or nan would
+spread over the patch, so what meets one is given to another algorithm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from tconv.algorithms import engine
+from tconv.algorithms.cost import Cost
+from tconv.algorithms.patches import patch, patchings
+from tconv.geometry import Problem
+
+DTYPES = ("float32", "float64", "object")
+
+
+def supports(problem: Problem) -> str | None:
+    """Real numbers that can be halved, and an axis whose phases have two or three taps side by side."""
+    if problem.dtype not in DTYPES:
+        return f"halves weights, which {problem.dtype} does not hold" if _whole(problem) else "is for real numbers"
+    if problem.channels_in == 0 or not any(patchings(problem)):
+        return "has no transform for these taps"
+    return None
+
+
+def _whole(problem: Problem) -> bool:
+    return np.dtype(problem.dtype).kind in "iu"
+
+
+def cost(problem: Problem, threads: int) -> Cost:
+    """That of the best scheme; never chosen for exact objects, since halves would change what they are."""
+    found = engine.cost(problem, patch(problem, threads).scheme, threads)
+    return replace(found, seconds=float("inf")) if problem.dtype == "object" else found
+
+
+def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray | None:
+    """The weights, transformed along each axis and packed; None if one is not finite."""
+    best = patch(problem, threads)
+    for axis in best.axes:
+        w = np.tensordot(w, axis.weights(w.dtype), axes=(3, 0))  # the axis becomes the last
+    return engine.prepare(problem, best.scheme, w, threads)
+
+
+def forward(
+    problem: Problem, packed: np.ndarray, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int
+) -> bool:
+    """Run the best scheme; False if an inf or nan was met."""
+    return engine.forward(patch(problem, threads).scheme, packed, x, bias, y, threads)

@@ -1,0 +1,229 @@
+"""Which columns a tile has: where their inputs lie, how they are gathered, and where their outputs go.
+
+A column is a position of the phase grid. A *run* is a number of columns that are neighbours on the last axis.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from numba.extending import register_jitable
+
+from tconv.kernels.launch import inlined
+from tconv.kernels.vectors import AT_ONCE, copy_windows
+
+
+class Shape(NamedTuple):
+    """The numbers of one problem that are the same in every unit."""
+
+    channels_in_lanes: int
+    gathered: int  # 1 if tiles read panels into which positions were gathered, not the halo buffer
+    lanes: int
+    batch: int
+    groups: int
+    channels_in: int  # real and imaginary parts are channels of their own
+    channels_out: int
+    parts: int  # 2 where numbers are complex: real and imaginary sums are separate streams
+    columns: int  # of one image, as counted by the tiles
+    line_columns: int  # vectors to one line of the last axis; 0: vectors run on over line ends
+    tiles: int
+    row_chunks: int
+    groups_at_once: int  # in one unit
+    units_at_once: int  # taken by a worker: what one tile reads and writes, the next finds near
+    lead: int  # where the first image begins in what is read, and the strides from there
+    image: int
+    group: int
+    channel: int
+    unit: int
+    weights: int  # of one group of channels
+    interleaved: int  # 1 if the streams of a line are written by vector shuffles
+    y_batch: int
+    y_group: int
+    tile_columns: int
+    tile_starts: int  # of a slice
+    slice_columns: int  # of a tile's columns, summed in registers at a time; each slice has a panel of its own
+    span: int  # inputs from a column to the next on the last axis
+    window: int  # inputs there that one reading takes, for as many rows of the panel
+    row: int  # from one row to the next where inputs are gathered
+
+
+# Rows of the table of axes.
+COUNT, STEP, STRIDE, BASE, LIMIT, Y_STEP, FIRST, SIZE, SPAN = range(9)
+# Fields of a section; of a block of rows; of a segment; of a line; of a run of columns; of a copy.
+BLOCK, BLOCKS, READS, READ_COUNT, CHANNELS, BASE_WEIGHTS, CHANNEL_WEIGHTS, SLICE, STAGED = range(9)
+SEGMENT, SEGMENTS, STREAM, STREAMS, LINE, LINES, WEIGHTS, SUMS, GROUP, GROUP_LINES = range(10)
+FIRST_STREAM, STREAM_COUNT, DEPTH, OFFSETS, PANEL, ADDED, TAPS, FIRST_PHASE = range(8)  # the last two: for packing
+TO, BIAS, PHASE = range(3)
+COLUMN, LENGTH, LAST, Y, INSIDE, SOURCE, OUTER = range(7)
+FROM, INTO, HELD = range(3)
+
+
+@inlined
+def _add_run(axes, position, image_to, source, column, length, runs, run):
+    """Note that ``length`` columns from ``column`` on are neighbours on the last axis, from ``position`` on."""
+    last = axes.shape[1] - 1
+    to = image_to
+    inside = 1
+    for a in range(last + 1):
+        t = axes[BASE, a] + axes[STRIDE, a] * position[a]
+        to += t * axes[Y_STEP, a]
+        if a < last:
+            runs[run, OUTER + a] = t
+            if t < 0 or t + axes[STRIDE, a] > axes[LIMIT, a]:
+                inside = 0
+        else:
+            runs[run, LAST] = t
+        runs[run, OUTER + last + a] = axes[FIRST, a] + axes[SPAN, a] * position[a]
+    runs[run, COLUMN] = column
+    runs[run, LENGTH] = length
+    runs[run, Y] = to
+    runs[run, INSIDE] = inside
+    runs[run, SOURCE] = source
+
+
+@register_jitable
+def vector_columns(shape, axes, group, tile, position, starts, runs):
+    """Columns of a tile with positions in the lanes: a few vectors, each of neighbours in the halo buffer."""
+    last = axes.shape[1] - 1
+    vectors = shape.tile_starts
+    n_runs = 0
+    for j in range(vectors):
+        vector = min(tile * vectors + j, shape.batch * shape.columns - 1)
+        image = vector // shape.columns
+        rest = vector - image * shape.columns
+        if shape.line_columns:
+            line = rest // shape.line_columns
+            at = (rest - line * shape.line_columns) * shape.lanes
+            for a in range(last - 1, -1, -1):
+                at += line % axes[COUNT, a] * axes[STEP, a]
+                line //= axes[COUNT, a]
+        else:
+            at = rest * shape.lanes
+        starts[j] = shape.lead + image * shape.image + group * shape.group + at
+        if vector < tile * vectors + j:
+            continue
+        image_to = image * shape.y_batch + group * shape.y_group
+        lane = 0
+        while lane < shape.lanes:
+            within = at + lane
+            valid = True
+            for a in range(last + 1):
+                position[a] = within // axes[STEP, a]
+                within -= position[a] * axes[STEP, a]
+                valid = valid and position[a] < axes[COUNT, a]
+            if position[last] >= axes[COUNT, last]:
+                if shape.line_columns:
+                    break
+                pitch = axes[STEP, last - 1] if last else shape.lanes + position[last]
+                lane += pitch - position[last]
+                continue
+            length = min(shape.lanes - lane, axes[COUNT, last] - position[last])
+            if valid:
+                _add_run(axes, position, image_to, 0, j * shape.lanes + lane, length, runs, n_runs)
+                n_runs += 1
+            lane += length
+            if shape.line_columns:
+                break
+    return n_runs
+
+
+@register_jitable
+def single_columns(shape, axes, group, tile, position, starts, runs):
+    """Columns of a tile of positions one by one, without gaps."""
+    last = axes.shape[1] - 1
+    column = tile * shape.tile_columns
+    end = min(column + shape.tile_columns, shape.batch * shape.columns)
+    n_runs = 0
+    done = 0
+    while column < end:
+        image = column // shape.columns
+        line = column - image * shape.columns
+        at = shape.lead + image * shape.image + group * shape.group
+        for a in range(last, -1, -1):
+            position[a] = line % axes[COUNT, a]
+            line //= axes[COUNT, a]
+            at += position[a] * axes[STEP, a] * shape.unit
+        length = min(end - column, axes[COUNT, last] - position[last])
+        if shape.gathered:
+            length = min(length, shape.slice_columns - done % shape.slice_columns)
+        else:
+            for i in range(length):
+                starts[done + i] = at + i * shape.unit
+        image_to = image * shape.y_batch + group * shape.y_group
+        _add_run(axes, position, image_to, at, done, length, runs, n_runs)
+        n_runs += 1
+        done += length
+        column += length
+    if not shape.gathered:
+        for i in range(done, shape.tile_starts):
+            starts[i] = starts[0]
+    return n_runs
+
+
+@register_jitable
+def list_copies(shape, axes, section, reads, runs, n_runs, copies):
+    """Vector by vector, what to copy from where to which column, and which places hold an input; returns how many.
+
+    Whole vectors are stored: what is too much at the end of a run is overwritten by the next, or lies between rows.
+    """
+    lanes = shape.lanes
+    last = axes.shape[1] - 1
+    at = OUTER + last
+    reach = shape.span * (lanes - 1) + shape.window
+    n = 0
+    for r in range(section[READ_COUNT] // shape.window):
+        read = reads[section[READS] + r]
+        for q in range(n_runs):
+            part = runs[q, COLUMN] // shape.slice_columns
+            into = part * section[STAGED] + r * shape.window * shape.row + runs[q, COLUMN] - part * shape.slice_columns
+            inside = True
+            for a in range(last):
+                index = runs[q, at + a] + read[a]
+                inside = inside and index >= 0 and index < axes[SIZE, a]
+            first = runs[q, at + last] + read[last]
+            end = axes[SIZE, last] if inside else first
+            source = runs[q, SOURCE] + read[last + 1]
+            for i in range(0, runs[q, LENGTH], lanes):
+                low = max(0, -(first + i * shape.span))
+                high = min(reach, end - first - i * shape.span)
+                some = low < high
+                copies[n, FROM] = source + i * shape.span if some else 0
+                copies[n, INTO] = into + i
+                copies[n, HELD] = (2 << high - 1) - (1 << low) if some else 0  # right for all 64 bits, too
+                n += 1
+    return n
+
+
+@inlined
+def next_group(shape, starts, runs, n_runs, copies, n_copies):
+    """What was noted for one group of channels, as it is for the next."""
+    for q in range(n_runs):
+        runs[q, SOURCE] += shape.group
+        runs[q, Y] += shape.y_group
+    for n in range(n_copies):
+        if copies[n, HELD]:
+            copies[n, FROM] += shape.group
+    if not shape.gathered:
+        for i in range(shape.tile_starts):
+            starts[i] += shape.group
+
+
+@register_jitable
+def panel_pitch(lanes, row, reads):
+    """From one channel to the next in a panel: its last row may be written to the end of a vector, and no further."""
+    return reads * row + lanes
+
+
+@register_jitable
+def gather(shape, section, x, first, end, copies, n_copies, panel):
+    """Copy what a tile reads of channels ``first`` to ``end`` into rows of neighbours: by channel, then by read."""
+    pitch = panel_pitch(shape.lanes, shape.row, section[READ_COUNT])
+    for channel in range(first, end, AT_ONCE):
+        shift = channel * shape.channel
+        to = (channel - first) * pitch
+        count = min(end - channel, AT_ONCE)
+        for n in range(n_copies):
+            copy_windows(
+                shape.span, shape.window, shape.lanes, copies[n, HELD], count, x, copies[n, FROM] + shift, shape.channel,
+                panel, to + copies[n, INTO], pitch, shape.row,
+            )  # fmt: skip
