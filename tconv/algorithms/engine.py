@@ -50,10 +50,7 @@ def prepare(problem: Problem, scheme: Scheme, w: np.ndarray, threads: int) -> np
     spoiled = np.zeros(items, np.int64)
     highest = max(POSITION_ROWS[0], CHANNEL_VECTORS[0] * scheme.shape.lanes)
     most_taps = int(scheme.segments[:, columns.DEPTH].max()) // scheme.shape.channels_in
-    launch(
-        pack.pack,
-        threads,
-        scheme.exact,
+    operands = (
         scheme.shape,
         scheme.sections,
         scheme.blocks,
@@ -66,6 +63,8 @@ def prepare(problem: Problem, scheme: Scheme, w: np.ndarray, threads: int) -> np
         spoiled,
         np.empty((items, highest * most_taps), np.int64),
     )
+    work = pack.pack_item.reached(scheme.exact, w.dtype.char, 0, *operands)
+    launch(pack.pack, threads, scheme.exact, work, *operands)
     return packed if scheme.exact or not np.any(spoiled) else None
 
 
@@ -163,16 +162,13 @@ def _multiply(scheme: Scheme, packed: np.ndarray, x: np.ndarray, bias: np.ndarra
     shape, axes, lines = _placed(scheme, source_steps, target_steps)
     workers = min(threads, ceil(shape.groups / shape.groups_at_once) * shape.tiles * shape.row_chunks)
     of_sums, of_panels = workers * scheme.sums_size, workers * scheme.panel_size
-    scratch = workspace(of_sums + of_panels + (scheme.halo_size if source.copy else 0), dtype)
-    sums, panels, copied = scratch[:of_sums], scratch[of_sums : of_sums + of_panels], scratch[of_sums + of_panels :]
+    memory = workspace(of_sums + of_panels + (scheme.halo_size if source.copy else 0), dtype)
+    sums, panels, copied = memory[:of_sums], memory[of_sums : of_sums + of_panels], memory[of_sums + of_panels :]
     if source.copy:
         launch(halo.copy, threads, scheme.exact, source.copy, source.copy_axes, scheme.halo_parts, input_, copied)
         input_ = copied
     counter = np.zeros(2, np.int64)
-    launch(
-        polyphase.forward,
-        threads,
-        scheme.exact,
+    operands = (
         counter,
         shape,
         scheme.patches,
@@ -190,10 +186,14 @@ def _multiply(scheme: Scheme, packed: np.ndarray, x: np.ndarray, bias: np.ndarra
         packed,
         bias,
         output.view(dtype),
+    )
+    scratch = (
         sums.reshape(workers, -1),
         np.empty((workers, shape.tile_starts + axes.shape[1]), np.int64),
         np.empty((workers, shape.tile_columns, 2 * axes.shape[1] + columns.OUTER), np.int64),
         np.empty((workers, scheme.most_copies, 3), np.int64),
         panels.reshape(workers, -1),
     )
+    work = polyphase.work.reached(scheme.exact, dtype.char, *operands, *(of_workers[0] for of_workers in scratch))
+    launch(polyphase.forward, threads, scheme.exact, work, *operands, *scratch)
     return not counter[1]

@@ -11,10 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import lru_cache
 from itertools import product
 from math import ceil, gcd, prod
-from typing import NamedTuple
 
 import numpy as np
 
@@ -30,15 +28,11 @@ from tconv.algorithms.cut import (
     lanes_of,
     panels,
 )
-from tconv.algorithms.scheme import UNITS_AT_ONCE, Scheme, engine_axes, even, halo_axes, halo_of
 from tconv.geometry import Axis, Operator, Problem
-from tconv.kernels.columns import Shape, panel_pitch
 from tconv.kernels.interleave import STREAMS
-from tconv.kernels.polyphase import padded_rows
 from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
-from tconv.kernels.transform import SHAPES, input_kind, output_kind
-from tconv.kernels.vectors import AT_ONCE, VECTOR_BYTES, WINDOWS
-from tconv.kernels.winograd import Patches
+from tconv.kernels.transform import SHAPES
+from tconv.kernels.vectors import VECTOR_BYTES, WINDOWS
 from tconv.polyphase import PhasedAxis, phase
 from tconv.transforms import TRANSFORMS
 
@@ -64,6 +58,15 @@ class Family:
     def phases(self) -> int:
         """How many."""
         return len(self.residues)
+
+    @property
+    def size(self) -> int:
+        """Taps of each phase."""
+        return len(self.taps[0])
+
+    def streams_of(self, row: int) -> range:
+        """The streams of one of its rows."""
+        return range(self.stream + row * self.phases, self.stream + (row + 1) * self.phases)
 
 
 @dataclass(frozen=True)
@@ -91,20 +94,20 @@ class PatchedAxis:
     @property
     def taps(self) -> int:
         """The most that a phase has."""
-        return max(len(family.taps[0]) for family in self.families)
+        return max(family.size for family in self.families)
 
     def weights(self, dtype: np.dtype) -> np.ndarray:
         """The matrix, taps by streams, that turns a kernel into the weights of products."""
         exact = dtype.hasobject
         matrix = np.zeros((self.size_kernel, self.streams), object)
         for family in self.families:
-            rows, divisor = _filter(self.outputs, len(family.taps[0]))
+            rows, divisor = _filter(self.outputs, family.size)
             for f, row in enumerate(rows):
                 for number, taps in enumerate(family.taps):
                     for tap, weight in zip(taps, row, strict=True):
                         value = Fraction(weight, divisor)
                         whole = exact and value.denominator == 1
-                        matrix[tap, family.stream + f * family.phases + number] = int(value) if whole else value
+                        matrix[tap, family.streams_of(f)[number]] = int(value) if whole else value
         return matrix if exact else matrix.astype(dtype)
 
 
@@ -170,6 +173,12 @@ class Group:
         return prod(family.rows for family in self.families)
 
 
+def ways(problem: Problem) -> Iterator[Way]:
+    """Every way, with what it takes."""
+    for axes in patchings(problem):
+        yield _way(problem, axes)
+
+
 def patchings(problem: Problem) -> Iterator[tuple[PatchedAxis, ...]]:
     """Every way to cut the axes of ``problem`` into patches, but the one that does not."""
     ways = []
@@ -182,20 +191,6 @@ def patchings(problem: Problem) -> Iterator[tuple[PatchedAxis, ...]]:
             yield axes
 
 
-class Patched(NamedTuple):
-    """Axes in patches, and the scheme made of them."""
-
-    axes: tuple[PatchedAxis, ...]
-    scheme: Scheme
-
-
-@lru_cache(maxsize=512)
-def patch(problem: Problem, threads: int) -> Patched:
-    """The quickest way to cut ``problem`` into patches; there must be one."""
-    best = min((_way(problem, axes) for axes in patchings(problem)), key=lambda way: way.cut.cycles)
-    return Patched(best.axes, tabulate(problem, best, _row_chunks(problem, best, threads), threads))
-
-
 @dataclass(frozen=True)
 class Way:
     """One way to cut a problem, and which part of its cycles every chunk of rows would take again."""
@@ -205,7 +200,7 @@ class Way:
     gathering: float
 
 
-def _row_chunks(problem: Problem, way: Way, threads: int) -> int:
+def row_chunks(problem: Problem, way: Way, threads: int) -> int:
     """Chunks of rows with which threads are done first: more gather again, fewer leave one waiting for the last."""
     tiles = problem.groups * ceil(problem.batch * way.cut.columns / (POSITION_VECTORS * way.cut.lanes))
 
@@ -285,195 +280,3 @@ def _cycles(problem: Problem, cut: Cut, axes: tuple[PatchedAxis, ...]) -> tuple[
         else:
             writing += group.lines * columns * WRITE_ELEMENT * written
     return problem.groups * gathering, problem.groups * (tiles * product_cycles + writing)
-
-
-def tabulate(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
-    """The tables, for rows in so many chunks."""
-    cut, axes = way.cut, way.axes
-    lanes, depth = cut.lanes, problem.channels_in
-    *outer, last = axes
-    columns = problem.batch * cut.columns
-    tile_starts = 1 if columns <= lanes else POSITION_VECTORS
-    tile_columns = tile_starts * lanes
-    tiles = ceil(columns / tile_columns)
-    halo, halo_size = halo_of(problem, cut)  # for inputs whose last axis is not contiguous
-    windows = product(*(range(axis.first, axis.first + axis.window) for axis in outer))
-    reads = [(*window, last.first, 0) for window in windows]
-    panel_rows = prod(axis.rows for axis in axes)
-    staged_row = tile_columns + lanes  # a whole vector may be written beyond the last column
-    read_pitch = panel_pitch(lanes, staged_row, len(reads) * last.window)
-
-    sections: list[list[int]] = []
-    work: list[int] = []
-    blocks, segments, lines, phases, taps = [], [], [], [], []
-    outer_table = []
-    weights = sums_size = woven = 0
-    groups = groups_of(problem, axes)
-    limit = ceil(sum(group.lines * group.rows for group in groups) * last.streams / chunks)
-    section_rows = 0
-    for number, group in enumerate(groups):
-        first_line, first_phase, first_segment = len(lines), len(phases), len(segments)
-        for shifts in product(*(range(axis.outputs) for axis in outer)):
-            for residues in product(*(family.residues for family in group.families)):
-                lines.extend((channel, channel, len(phases)) for channel in range(problem.channels_out))
-                phases.append(tuple(a.stride * i + u for a, i, u in zip(outer, shifts, residues, strict=True)))
-        outer_table.append([
-            (output_kind(a.outputs, len(family.taps[0])), family.rows, a.outputs)
-            for a, family in zip(outer, group.families, strict=True)
-        ])  # fmt: skip
-        combinations = list(product(*(range(family.rows) for family in group.families)))
-        for combination, chosen in enumerate(combinations):
-            above = 0
-            for axis, family, row in zip(outer, group.families, chosen, strict=True):
-                above = above * axis.rows + family.row + row
-            for family in last.families:
-                for row in range(family.rows):
-                    segments.append(
-                        (
-                            combination * last.streams + family.stream + row * family.phases,
-                            family.phases,
-                            depth,
-                            0,
-                            (above * last.rows + family.row + row) * depth * tile_columns,
-                            0,
-                            len(taps),
-                            first_phase,
-                        )
-                    )
-                    members = [
-                        [one.stream + f * one.phases + u for u in range(one.phases)]
-                        for one, f in zip((*group.families, family), (*chosen, row), strict=True)
-                    ]
-                    taps.extend(product(*members))
-        for first in range(0, group.lines, group.block_lines):
-            count = min(group.block_lines, group.lines - first)
-            rows = group.rows * (last.streams * count + 1)
-            if not sections or section_rows + rows > limit:
-                slice_, staged = panel_rows * depth * tile_columns, AT_ONCE * read_pitch
-                sections.append([len(blocks), 0, 0, len(reads) * last.window, depth, weights, 0, slice_, staged])
-                work.append(0)
-                section_rows = 0
-            section = sections[-1]
-            blocks.append(
-                (
-                    first_segment,
-                    len(segments) - first_segment,
-                    0,
-                    last.outputs * last.stride,
-                    first_line + first,
-                    count,
-                    section[6],
-                    0,
-                    number,
-                    group.lines,
-                )
-            )
-            section[1] += 1
-            section_rows += rows
-            before = sum(padded_rows(0, lanes, family.phases * count) * family.rows for family in last.families)
-            section[6] += group.rows * before
-            weights += group.rows * before * depth
-            work[-1] += group.rows * before
-            woven = max(woven, ceil((rows + POSITION_ROWS[0]) * tile_columns / 64) * 64)
-            sums_size = max(sums_size, prod(a.outputs for a in axes) * last.stride * count * tile_columns)
-
-    # Before they are transformed there are more; packing looks at their part, which real numbers have one of.
-    streams = np.zeros((max(len(cut.streams), max(group.rows for group in groups) * last.streams), 2), np.int64)
-    streams[: len(cut.streams)] = cut.streams
-    row_chunks = min(chunks, len(sections))
-    units = problem.groups * tiles * row_chunks
-    passing_size, done = 0, 1
-    for a, axis in enumerate(axes[:-1]):
-        done *= axis.rows
-        passing_size = max(passing_size, done * prod(b.window for b in axes[a + 1 :]) * tile_columns)
-    staging = panel_rows * depth * tile_columns
-    passing = staging + AT_ONCE * read_pitch
-    count = axes[-1].axis.count
-    most_runs = tile_columns if count == 1 else ceil(tile_columns / count) + 2
-    patches = Patches(
-        rows=panel_rows,
-        staging=staging,
-        passing=passing,
-        passing_size=passing_size,
-        streams=last.streams,
-        stride=last.stride,
-        woven=woven,
-        axes=np.array([(axis.window, axis.rows) for axis in axes]),
-        families=np.array([
-            (a, input_kind(axis.outputs, len(family.taps[0])), family.read, family.row)
-            for a, axis in enumerate(axes)
-            for family in axis.families
-        ]),
-        outer=np.array(outer_table, np.int64).reshape(len(groups), len(outer), 3),
-        last=np.array([
-            (output_kind(last.outputs, len(family.taps[0])), *run)
-            for family in last.families
-            for run in _runs(family)
-        ]),
-    )  # fmt: skip
-    shape = Shape(
-        channels_in_lanes=0,
-        gathered=1,
-        lanes=lanes,
-        batch=problem.batch,
-        groups=problem.groups,
-        channels_in=depth,
-        channels_out=problem.channels_out,
-        parts=1,
-        columns=cut.columns,
-        line_columns=0,
-        tiles=tiles,
-        row_chunks=row_chunks,
-        groups_at_once=1,
-        units_at_once=max(1, min(UNITS_AT_ONCE, units // (8 * threads))),
-        lead=0,
-        image=halo.image,
-        group=halo.group,
-        channel=halo.channel,
-        unit=halo.unit,
-        weights=weights,
-        interleaved=0,
-        y_batch=0,
-        y_group=0,
-        tile_columns=tile_columns,
-        tile_starts=tile_starts,
-        slice_columns=tile_columns,
-        span=last.outputs,
-        window=last.window,
-        row=staged_row,
-    )
-    return Scheme(
-        cut=cut,
-        dtype=problem.dtype,
-        exact=problem.dtype == "object",
-        halo_size=halo_size,
-        packed_size=weights * problem.groups,
-        sums_size=ceil((woven + sums_size) / 64) * 64,
-        panel_size=ceil((passing + 2 * passing_size) / 64) * 64,
-        most_copies=len(reads) * (most_runs + ceil(tile_columns / lanes)),
-        shape=shape,
-        patches=patches,
-        halo=halo,
-        halo_axes=halo_axes(problem, cut),
-        halo_parts=np.array([(0,) * len(axes)]),
-        axes=engine_axes(cut, tuple(axis.outputs for axis in axes)),
-        sections=np.array(sections, np.int64),
-        chunks=even(work, row_chunks),
-        blocks=np.array(blocks, np.int64),
-        segments=np.array(segments, np.int64),
-        lines=np.array(lines, np.int64),
-        phases=np.array(phases, np.int64).reshape(len(phases), -1),
-        streams=streams,
-        offsets=np.arange(depth) * tile_columns,
-        reads=np.array(reads, np.int64).reshape(-1, len(axes) + 1),
-        taps=np.array(taps, np.int64).reshape(-1, len(axes)),
-    )
-
-
-def _runs(family: Family) -> Iterator[tuple[int, int, int, int]]:
-    """Phases of a family whose residues follow on each other: first stream, step, first residue, how many."""
-    first = 0
-    for n in range(1, family.phases + 1):
-        if n == family.phases or family.residues[n] != family.residues[n - 1] + 1:
-            yield family.stream + first, family.phases, family.residues[first], n - first
-            first = n

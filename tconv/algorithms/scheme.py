@@ -172,7 +172,8 @@ def engine_axes(cut: Cut, spans: tuple[int, ...]) -> np.ndarray:
         )
         for axis, span in zip(cut.axes, spans, strict=True)
     ]
-    return np.array(rows).T.copy()
+    table: np.ndarray = np.array(rows).T
+    return np.ascontiguousarray(table)
 
 
 def halo_of(problem: Problem, cut: Cut) -> tuple[Halo, int]:

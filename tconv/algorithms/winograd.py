@@ -17,7 +17,8 @@ import numpy as np
 
 from tconv.algorithms import engine
 from tconv.algorithms.cost import Cost
-from tconv.algorithms.patches import patch, patchings
+from tconv.algorithms.patch_tables import patched
+from tconv.algorithms.patches import patchings
 from tconv.geometry import Problem
 
 DTYPES = ("float32", "float64", "object")
@@ -38,13 +39,13 @@ def _whole(problem: Problem) -> bool:
 
 def cost(problem: Problem, threads: int) -> Cost:
     """That of the best scheme; never chosen for exact objects, since halves would change what they are."""
-    found = engine.cost(problem, patch(problem, threads).scheme, threads)
+    found = engine.cost(problem, patched(problem, threads).scheme, threads)
     return replace(found, seconds=float("inf")) if problem.dtype == "object" else found
 
 
 def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray | None:
     """The weights, transformed along each axis and packed; None if one is not finite."""
-    best = patch(problem, threads)
+    best = patched(problem, threads)
     for axis in best.axes:
         w = np.tensordot(w, axis.weights(w.dtype), axes=(3, 0))  # the axis becomes the last
     return engine.prepare(problem, best.scheme, w, threads)
@@ -54,4 +55,4 @@ def forward(
     problem: Problem, packed: np.ndarray, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int
 ) -> bool:
     """Run the best scheme; False if an inf or nan was met."""
-    return engine.forward(patch(problem, threads).scheme, packed, x, bias, y, threads)
+    return engine.forward(patched(problem, threads).scheme, packed, x, bias, y, threads)

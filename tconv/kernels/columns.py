@@ -224,6 +224,6 @@ def gather(shape, section, x, first, end, copies, n_copies, panel):
         count = min(end - channel, AT_ONCE)
         for n in range(n_copies):
             copy_windows(
-                shape.span, shape.window, shape.lanes, copies[n, HELD], count, x, copies[n, FROM] + shift, shape.channel,
-                panel, to + copies[n, INTO], pitch, shape.row,
+                shape.span, shape.window, shape.lanes, copies[n, HELD], count,
+                x, copies[n, FROM] + shift, shape.channel, panel, to + copies[n, INTO], pitch, shape.row,
             )  # fmt: skip

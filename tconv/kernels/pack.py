@@ -20,7 +20,7 @@ from tconv.kernels.columns import (
     STREAM_COUNT,
     TAPS,
 )
-from tconv.kernels.launch import compiled, inlined
+from tconv.kernels.launch import apart, call, compiled, inlined
 from tconv.kernels.polyphase import panel_height, weights_of
 
 # Fields of the strides of weights: by group, channel in, channel out, complex part of the output.
@@ -97,20 +97,27 @@ def _pack_channels(group, first, end, shape, sections, blocks, segments, streams
     return spoiled
 
 
+@apart
+def pack_item(item, shape, sections, blocks, segments, streams, taps, strides, w, packed, spoiled, places):
+    """A few channels of one group."""
+    chunks = (shape.channels_in + ITEM - 1) // ITEM
+    group = item // chunks
+    first = (item - group * chunks) * ITEM
+    spoiled[item] = _pack_channels(
+        group, first, min(first + ITEM, shape.channels_in), shape, sections, blocks, segments, streams, taps,
+        strides, w, packed, places[item],
+    )  # fmt: skip
+
+
 @compiled
-def pack(shape, sections, blocks, segments, streams, taps, strides, w, packed, spoiled, places):
+def pack(work, shape, sections, blocks, segments, streams, taps, strides, w, packed, spoiled, places):
     """Fill ``packed`` from the flat memory ``w``.
 
     ``taps`` holds, for each segment, outer phase and stream, where in ``w`` the taps lie; ``strides`` are those
     of ``w`` by group, channel in, channel out and complex part of the output. ``spoiled`` gets how many
     weights are not finite; ``places`` is scratch, a row for each item of work.
     """
-    chunks = (shape.channels_in + ITEM - 1) // ITEM
-    for item in prange(shape.groups * chunks):
-        chunk = np.int64(item)
-        group = chunk // chunks
-        first = (chunk - group * chunks) * ITEM
-        spoiled[item] = _pack_channels(
-            group, first, min(first + ITEM, shape.channels_in), shape, sections, blocks, segments, streams, taps,
-            strides, w, packed, places[item],
-        )  # fmt: skip
+    for item in prange(spoiled.shape[0]):
+        call(
+            work, np.int64(item), shape, sections, blocks, segments, streams, taps, strides, w, packed, spoiled, places
+        )

@@ -62,7 +62,7 @@ from tconv.kernels.columns import (
     vector_columns,
 )
 from tconv.kernels.interleave import interleave
-from tconv.kernels.launch import compiled, inlined
+from tconv.kernels.launch import apart, call, compiled, inlined
 from tconv.kernels.tile import (
     CHANNEL_ROWS,
     CHANNEL_VECTORS,
@@ -177,6 +177,7 @@ def _block_product(
     pitch = shape.tile_columns
     if shape.channels_in_lanes:
         pitch = _channels_pitch(shape, block)
+    expected = n_runs if shape.interleaved and high == shape.channels_in and not patches.rows else 0
     for s in range(block[SEGMENT], block[SEGMENT] + block[SEGMENTS]):
         done = (segments[s, FIRST_STREAM] - block[STREAM]) * n_lines
         if patches.rows:  # a row is left free, or combinations would lie in the same sets of the first-level cache
@@ -192,7 +193,7 @@ def _block_product(
             at = _positions_product(
                 shape, section, used, low + segments[s, ADDED], (high - low) * taps, rows, x,
                 segments[s, PANEL], starts, offsets, segments[s, OFFSETS], w, at, sums, block[SUMS] + done * pitch,
-                block, done, lines, runs, n_runs if shape.interleaved and high == shape.channels_in and not patches.rows else 0, y,
+                block, done, lines, runs, expected, y,
             )  # fmt: skip
 
 
@@ -248,12 +249,12 @@ def _write(shape, axes, block, first_line, first_sum, lines, phases, streams, bi
                 out += step
 
 
-@register_jitable
-def _work(
-    counter, shape, patches, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets, reads, x, w, bias, y,
-    sums, starts, runs, copies, panel,
+@apart
+def work(
+    counter, shape, patches, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets, reads,
+    x, w, bias, y, sums, starts, runs, copies, panel,
 ):  # fmt: skip
-    """Units, a few at a time, until none is left."""
+    """Units, a few at a time, until none is left; ``counter[1]`` becomes 1 if transforms met an inf or nan."""
     group_chunks = (shape.groups + shape.groups_at_once - 1) // shape.groups_at_once
     units = group_chunks * shape.tiles * shape.row_chunks
     position = starts[starts.shape[0] - axes.shape[1] :]
@@ -301,8 +302,8 @@ def _work(
                             block = blocks[b]
                             at = weights_of(shape, section, block, group, low, high)
                             _block_product(
-                                shape, patches, section, block, segments, low, high, used, operand, starts, offsets, w, at, sums,
-                                lines, runs, n_runs, y,
+                                shape, patches, section, block, segments, low, high, used, operand, starts, offsets,
+                                w, at, sums, lines, runs, n_runs, y,
                             )  # fmt: skip
                             if high < shape.channels_in:
                                 continue
@@ -325,16 +326,16 @@ def _work(
 
 @compiled
 def forward(
-    counter, shape, patches, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets, reads, x, w, bias, y,
-    sums, starts, runs, copies, panels,
+    work, counter, shape, patches, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets, reads,
+    x, w, bias, y, sums, starts, runs, copies, panels,
 ):  # fmt: skip
-    """Compute ``y`` from ``x`` or its copy, and packed weights; ``counter[1]`` becomes 1 if transforms met an inf or nan.
+    """Compute ``y`` from ``x`` or its copy, and packed weights.
 
     ``sections[chunks[i]:chunks[i + 1]]`` are the rows of one chunk; workers take units from ``counter``; ``sums``,
     ``starts``, ``runs``, ``copies`` and ``panels`` are the scratch of each.
     """
     for worker in prange(sums.shape[0]):
-        _work(
-            counter, shape, patches, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets, reads,
-            x, w, bias, y, sums[worker], starts[worker], runs[worker], copies[worker], panels[worker],
+        call(
+            work, counter, shape, patches, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets,
+            reads, x, w, bias, y, sums[worker], starts[worker], runs[worker], copies[worker], panels[worker],
         )  # fmt: skip

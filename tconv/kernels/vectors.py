@@ -159,64 +159,76 @@ def _copied_windows(typing, span, window, held, count, source, from_, step, targ
         done = builder.append_basic_block("copied")
         kind = builder.switch(builder.add(builder.mul(span, INT(8)), window), done)
         for apart, wide in WINDOWS:
-            reach = apart * (vector.count - 1) + wide
-            if reach > 64:  # more places than bits say whether they are held
+            if apart * (vector.count - 1) + wide > 64:  # more places than bits say whether they are held
                 continue
             block = builder.append_basic_block(f"windows_{apart}_{wide}")
             kind.add_case(INT(8 * apart + wide), block)
             builder.position_at_end(block)
-            vectors = -(-reach // vector.count)
-
-            def copy(number, load, apart=apart, wide=wide, vectors=vectors):
-                address = builder.gep(image, [builder.add(from_, builder.mul(step, number))])
-                loaded = [load(builder.gep(address, [INT(v * vector.count)]), v) for v in range(vectors)]
-                first = builder.add(to, builder.mul(pitch, number))
-                for j in range(wide):
-                    every = _every(builder, loaded, apart, j)
-                    store_vector(builder, every, panel, builder.add(first, builder.mul(row, INT(j))))
-
-            def copy_all(load, unrolled, copy=copy):
-                if not unrolled:
-                    with cgutils.for_range(builder, count, intp=INT) as loop:
-                        copy(loop.index, load)
-                    return
-                with builder.if_else(builder.icmp_signed("==", count, INT(AT_ONCE))) as (full, rest):
-                    with full:
-                        for number in range(AT_ONCE):
-                            copy(INT(number), load)
-                    with rest, cgutils.for_range(builder, count, intp=INT) as loop:
-                        copy(loop.index, load)
-
-            def mask(v, vectors=vectors):
-                bits = builder.trunc(builder.lshr(held, INT(v * vector.count)), ir.IntType(vector.count))
-                return builder.bitcast(bits, ir.VectorType(ir.IntType(1), vector.count))
-
-            masks = [mask(v) for v in range(vectors)]
-            zeros = ir.Constant(vector, None)
-            # Masked loads take 20 cycles on some processors, so they are kept for the ends of the memory.
-            last = builder.add(from_, builder.mul(step, builder.sub(count, INT(1))))
-            end = builder.add(last, INT(vectors * vector.count))
-            inside = builder.and_(builder.icmp_signed(">=", from_, INT(0)), builder.icmp_signed("<=", end, size))
-            everything = builder.icmp_signed("==", held, INT((1 << reach) - 1 if reach < 64 else -1))
-            with builder.if_else(inside, likely=True) as (plain, careful):
-                with plain, builder.if_else(everything) as (all_, some):
-                    with all_:
-                        copy_all(lambda at, v: load_vector(builder, at, INT(0), vector), unrolled=apart == 1)
-                    with some:
-                        copy_all(
-                            lambda at, v, masks=masks: builder.select(
-                                masks[v], load_vector(builder, at, INT(0), vector), zeros
-                            ),
-                            unrolled=apart == 1,
-                        )
-                with careful:
-                    copy_all(lambda at, v, masks=masks: load_lanes(builder, at, masks[v], vector), unrolled=False)
+            _copy_windows_of(
+                builder, vector, (apart, wide), held, count, image, from_, step, size, panel, to, pitch, row
+            )
             builder.branch(done)
         builder.position_at_end(done)
         return context.get_dummy_value()
 
     n = types.int64
     return types.void(n, n, n, n, source, n, n, target, n, n, n), codegen
+
+
+def _copy_windows_of(builder, vector, shape, held, count, image, from_, step, size, panel, to, pitch, row):
+    """Windows of one span and size: with plain loads where all that is loaded lies in the image."""
+    span, window = shape
+    reach = span * (vector.count - 1) + window
+    vectors = -(-reach // vector.count)
+    zeros = ir.Constant(vector, None)
+
+    def mask(v):
+        bits = builder.trunc(builder.lshr(held, INT(v * vector.count)), ir.IntType(vector.count))
+        return builder.bitcast(bits, ir.VectorType(ir.IntType(1), vector.count))
+
+    masks = [mask(v) for v in range(vectors)]
+
+    def plain(address, v):
+        return load_vector(builder, address, INT(0), vector)
+
+    def selected(address, v):
+        return builder.select(masks[v], load_vector(builder, address, INT(0), vector), zeros)
+
+    def careful(address, v):
+        return load_lanes(builder, address, masks[v], vector)
+
+    def copy(number, load):
+        address = builder.gep(image, [builder.add(from_, builder.mul(step, number))])
+        loaded = [load(builder.gep(address, [INT(v * vector.count)]), v) for v in range(vectors)]
+        first = builder.add(to, builder.mul(pitch, number))
+        for j in range(window):
+            store_vector(builder, _every(builder, loaded, span, j), panel, builder.add(first, builder.mul(row, INT(j))))
+
+    def copy_all(load):
+        if load is careful or span > 1:
+            with cgutils.for_range(builder, count, intp=INT) as loop:
+                copy(loop.index, load)
+            return
+        with builder.if_else(builder.icmp_signed("==", count, INT(AT_ONCE))) as (full, rest):
+            with full:
+                for number in range(AT_ONCE):
+                    copy(INT(number), load)
+            with rest, cgutils.for_range(builder, count, intp=INT) as loop:
+                copy(loop.index, load)
+
+    # Masked loads take 20 cycles on some processors, so they are kept for the ends of the memory.
+    last = builder.add(from_, builder.mul(step, builder.sub(count, INT(1))))
+    end = builder.add(last, INT(vectors * vector.count))
+    inside = builder.and_(builder.icmp_signed(">=", from_, INT(0)), builder.icmp_signed("<=", end, size))
+    everything = builder.icmp_signed("==", held, INT((1 << reach) - 1 if reach < 64 else -1))
+    with builder.if_else(inside, likely=True) as (in_memory, at_ends):
+        with in_memory, builder.if_else(everything) as (all_, some):
+            with all_:
+                copy_all(plain)
+            with some:
+                copy_all(selected)
+        with at_ends:
+            copy_all(careful)
 
 
 def _every(builder: ir.IRBuilder, loaded: list[ir.Value], span: int, first: int) -> ir.Value:

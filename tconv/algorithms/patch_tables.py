@@ -1,0 +1,237 @@
+"""The tables that the engine's kernels follow where columns are patches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import product
+from math import ceil, prod
+from typing import NamedTuple
+
+import numpy as np
+
+from tconv.algorithms.patches import Family, Group, PatchedAxis, Way, groups_of, row_chunks, ways
+from tconv.algorithms.scheme import UNITS_AT_ONCE, UNITS_PER_THREAD, Scheme, engine_axes, even, halo_axes, halo_of
+from tconv.geometry import Problem
+from tconv.kernels.columns import Shape, panel_pitch
+from tconv.kernels.polyphase import padded_rows
+from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
+from tconv.kernels.transform import input_kind, output_kind
+from tconv.kernels.vectors import AT_ONCE
+from tconv.kernels.winograd import Patches
+
+
+class Patched(NamedTuple):
+    """Axes in patches, and the scheme made of them."""
+
+    axes: tuple[PatchedAxis, ...]
+    scheme: Scheme
+
+
+@lru_cache(maxsize=512)
+def patched(problem: Problem, threads: int) -> Patched:
+    """The quickest way to cut ``problem`` into patches, carried out; there must be one."""
+    best = min(ways(problem), key=lambda way: way.cut.cycles)
+    return Patched(best.axes, tabulate(problem, best, row_chunks(problem, best, threads), threads))
+
+
+def tabulate(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
+    """The tables of ``way``, for rows in so many chunks."""
+    cut, axes = way.cut, way.axes
+    *outer, last = axes
+    columns = problem.batch * cut.columns
+    tile_starts = 1 if columns <= cut.lanes else POSITION_VECTORS
+    tile_columns = tile_starts * cut.lanes
+    tiles = ceil(columns / tile_columns)
+    halo, halo_size = halo_of(problem, cut)  # for inputs whose last axis is not contiguous
+    windows = list(product(*(range(axis.first, axis.first + axis.window) for axis in outer)))
+    rows = _Rows(problem, axes, cut.lanes, tile_columns, len(windows) * last.window, chunks)
+    chunks = min(chunks, len(rows.sections))
+    units = problem.groups * tiles * chunks
+    streams = np.zeros((max(len(cut.streams), rows.streams), 2), np.int64)  # packing looks for those of sums, too
+    streams[: len(cut.streams)] = cut.streams
+    passing_size = max((prod(sizes) for sizes in _on_the_way(axes)), default=0) * tile_columns
+    staging = rows.panel_size
+    passing = staging + AT_ONCE * rows.staged
+    count = last.axis.count
+    most_runs = tile_columns if count == 1 else ceil(tile_columns / count) + 2
+    patches = Patches(
+        rows=prod(axis.rows for axis in axes),
+        staging=staging,
+        passing=passing,
+        passing_size=passing_size,
+        streams=last.streams,
+        stride=last.stride,
+        woven=rows.woven,
+        axes=np.array([(axis.window, axis.rows) for axis in axes]),
+        families=np.array([
+            (a, input_kind(axis.outputs, family.size), family.read, family.row)
+            for a, axis in enumerate(axes)
+            for family in axis.families
+        ]),
+        outer=np.array(rows.outer, np.int64).reshape(len(rows.outer), len(outer), 3),
+        last=np.array([
+            (output_kind(last.outputs, family.size), *run) for family in last.families for run in _runs(family)
+        ]),
+    )  # fmt: skip
+    shape = Shape(
+        channels_in_lanes=0,
+        gathered=1,
+        lanes=cut.lanes,
+        batch=problem.batch,
+        groups=problem.groups,
+        channels_in=problem.channels_in,
+        channels_out=problem.channels_out,
+        parts=1,
+        columns=cut.columns,
+        line_columns=0,
+        tiles=tiles,
+        row_chunks=chunks,
+        groups_at_once=1,
+        units_at_once=max(1, min(UNITS_AT_ONCE, units // (UNITS_PER_THREAD * threads))),
+        lead=0,
+        image=halo.image,
+        group=halo.group,
+        channel=halo.channel,
+        unit=halo.unit,
+        weights=rows.weights,
+        interleaved=0,
+        y_batch=0,
+        y_group=0,
+        tile_columns=tile_columns,
+        tile_starts=tile_starts,
+        slice_columns=tile_columns,
+        span=last.outputs,
+        window=last.window,
+        row=rows.staged_row,
+    )
+    return Scheme(
+        cut=cut,
+        dtype=problem.dtype,
+        exact=problem.dtype == "object",
+        halo_size=halo_size,
+        packed_size=rows.weights * problem.groups,
+        sums_size=ceil((rows.woven + rows.woven_size) / 64) * 64,
+        panel_size=ceil((passing + 2 * passing_size) / 64) * 64,
+        most_copies=len(windows) * (most_runs + ceil(tile_columns / cut.lanes)),
+        shape=shape,
+        patches=patches,
+        halo=halo,
+        halo_axes=halo_axes(problem, cut),
+        halo_parts=np.zeros((1, len(axes)), np.int64),
+        axes=engine_axes(cut, tuple(axis.outputs for axis in axes)),
+        sections=np.array(rows.sections, np.int64),
+        chunks=even(rows.work, chunks),
+        blocks=np.array(rows.blocks, np.int64),
+        segments=np.array(rows.segments, np.int64),
+        lines=np.array(rows.lines, np.int64),
+        phases=np.array(rows.phases, np.int64).reshape(len(rows.phases), len(outer)),
+        streams=streams,
+        offsets=np.arange(problem.channels_in) * tile_columns,
+        reads=np.array([(*window, last.first, 0) for window in windows], np.int64),
+        taps=np.array(rows.taps, np.int64),
+    )
+
+
+def _on_the_way(axes: tuple[PatchedAxis, ...]) -> Iterator[list[int]]:
+    """The sizes of one channel after each axis but the last was transformed."""
+    for a in range(1, len(axes)):
+        yield [axis.rows for axis in axes[:a]] + [axis.window for axis in axes[a:]]
+
+
+def _runs(family: Family) -> Iterator[tuple[int, int, int, int]]:
+    """Phases of a family whose residues follow on each other: first stream, step, first residue, how many."""
+    first = 0
+    for n in range(1, family.phases + 1):
+        if n == family.phases or family.residues[n] != family.residues[n - 1] + 1:
+            yield family.stream + first, family.phases, family.residues[first], n - first
+            first = n
+
+
+class _Rows:
+    """The tables of the rows: sections, their blocks and segments, lines, and which transformed weights they hold."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        axes: tuple[PatchedAxis, ...],
+        lanes: int,
+        tile_columns: int,
+        reads: int,
+        chunks: int,
+    ) -> None:
+        self.sections: list[list[int]] = []
+        self.work: list[int] = []  # of each section
+        self.blocks: list[tuple[int, ...]] = []
+        self.segments: list[tuple[int, ...]] = []
+        self.lines: list[tuple[int, ...]] = []
+        self.phases: list[tuple[int, ...]] = []
+        self.outer: list[list[tuple[int, ...]]] = []
+        self.taps: list[tuple[int, ...]] = []
+        self.weights = 0  # of one group of channels
+        self.woven = 0  # where outputs begin, after all sums
+        self.woven_size = 0
+        self.streams = 0  # of sums, at most
+        self.staged_row = tile_columns + lanes  # a whole vector may be written beyond the last column
+        self.staged = panel_pitch(lanes, self.staged_row, reads)
+        self._problem, self._axes, self._lanes, self._tile_columns = problem, axes, lanes, tile_columns
+        self._reads = reads
+        self._row_size = problem.channels_in * tile_columns
+        self.panel_size = prod(axis.rows for axis in axes) * self._row_size
+        groups = groups_of(problem, axes)
+        limit = ceil(sum(group.lines * group.rows for group in groups) * axes[-1].streams / chunks)
+        for number, group in enumerate(groups):
+            first_line, first_segment = len(self.lines), len(self.segments)
+            self._add_group(group)
+            for first in range(0, group.lines, group.block_lines):
+                lines = min(group.block_lines, group.lines - first)
+                self._add_block(number, group, first_segment, first_line + first, lines, limit)
+
+    def _add_group(self, group: Group) -> None:
+        """Its lines, for every position of a patch along the outer axes, and its segments: one for each row."""
+        *outer, last = self._axes
+        first_phase = len(self.phases)
+        for shifts in product(*(range(axis.outputs) for axis in outer)):
+            for residues in product(*(family.residues for family in group.families)):
+                channels = range(self._problem.channels_out)
+                self.lines.extend((channel, channel, len(self.phases)) for channel in channels)
+                places = zip(outer, shifts, residues, strict=True)
+                self.phases.append(tuple(axis.stride * shift + residue for axis, shift, residue in places))
+        kinds = zip(outer, group.families, strict=True)
+        self.outer.append([(output_kind(a.outputs, family.size), family.rows, a.outputs) for a, family in kinds])
+        self.streams = max(self.streams, group.rows * last.streams)
+        for number, chosen in enumerate(product(*(range(family.rows) for family in group.families))):
+            above = 0
+            for axis, family, row in zip(outer, group.families, chosen, strict=True):
+                above = above * axis.rows + family.row + row
+            for family in last.families:
+                for row in range(family.rows):
+                    stream = number * last.streams + family.stream + row * family.phases
+                    panel_row = above * last.rows + family.row + row
+                    self.segments.append((
+                        stream, family.phases, self._problem.channels_in, 0, panel_row * self._row_size, 0,
+                        len(self.taps), first_phase,
+                    ))  # fmt: skip
+                    members = zip((*group.families, family), (*chosen, row), strict=True)
+                    self.taps.extend(product(*(one.streams_of(f) for one, f in members)))
+
+    def _add_block(self, number: int, group: Group, first_segment: int, line: int, lines: int, limit: int) -> None:
+        last = self._axes[-1]
+        outputs = prod(axis.outputs for axis in self._axes) * last.stride * lines
+        rows = group.rows * (last.streams * lines + 1)  # see `_block_product`
+        if not self.sections or self.work[-1] + rows > limit:
+            panel = (0, self._reads, self._problem.channels_in)
+            self.sections.append([len(self.blocks), 0, *panel, self.weights, 0, self.panel_size, AT_ONCE * self.staged])
+            self.work.append(0)
+        section = self.sections[-1]
+        segments = len(self.segments) - first_segment
+        self.blocks.append(
+            (first_segment, segments, 0, last.outputs * last.stride, line, lines, section[6], 0, number, group.lines)
+        )
+        before = sum(padded_rows(0, self._lanes, family.phases * lines) * family.rows for family in last.families)
+        section[1] += 1
+        section[6] += group.rows * before
+        self.weights += group.rows * before * self._problem.channels_in
+        self.work[-1] += rows
+        self.woven = max(self.woven, ceil((rows + POSITION_ROWS[0]) * self._tile_columns / 64) * 64)
+        self.woven_size = max(self.woven_size, outputs * self._tile_columns)
