@@ -37,21 +37,26 @@ PANEL_VECTORS = (128 if NARROW else 256) * 1024 // VECTOR_BYTES  # gathered at o
 # Measured cycles: one step of depth of a tile, with positions in the lanes by rows, read from a panel or in place,
 # where lines come from far away, and vectors straddle them; with channels in the lanes by vectors. Gathering a vector.
 # Copying an element to where channels lie in the lanes. Finding a tile's vectors in place, beyond what gathering takes.
-if NARROW:  # on a Zen core: one multiplication of 32 bytes a cycle
-    FROM_PANEL = {4: 12.5, 2: 6.8, 1: 5.2}
-    IN_PLACE = {4: 22.0, 2: 17.0, 1: 14.0}
-    IN_CHANNELS = {1: 7.5, 2: 13.8}
-    GATHER, SCATTER, FIND = 7.0, 25.0, 1500.0
-else:  # on an Ice Lake core: two of 64 bytes
+# Starting a tile. Writing: what it takes to start a run, or an element by itself.
+if (
+    NARROW
+):  # on a Zen 3 core, two multiplications of 32 bytes a cycle: fitted to the benchmark's layers, most within 15 %
+    FROM_PANEL = {4: 7.0, 2: 4.0, 1: 3.0}
+    IN_PLACE = {4: 19.0, 2: 14.5, 1: 12.0}
+    IN_CHANNELS = {1: 5.7, 2: 10.5}
+    GATHER, SCATTER, FIND = 12.0, 25.0, 1500.0
+    START, WRITE_RUN, WRITE_ELEMENT = 240.0, 17.0, 26.0
+else:  # on an Ice Lake core, two of 64 bytes
     FROM_PANEL = {8: 12.8, 4: 7.6, 2: 5.6, 1: 4.5}
     IN_PLACE = {8: 17.0, 4: 10.2, 2: 7.4, 1: 6.0}
     IN_CHANNELS = {1: 6.0, 2: 9.5, 4: 14.5}
     GATHER, SCATTER, FIND = 3.5, 4.0, 0.0
-# On both: starting a tile. Writing a vector by shuffles, with what it takes to start a run, or an element by itself.
-# Copying an element into the halo buffer in order.
-START = 60.0
-WRITE_VECTOR, WRITE_RUN, WRITE_ELEMENT = 3.0, 10.0, 2.5
+    START, WRITE_RUN, WRITE_ELEMENT = 60.0, 10.0, 2.5
+# On both: writing a vector by shuffles, of all streams or of as many as lanes. Copying an element in order.
+WRITE_VECTOR, WRITE_SQUARE = 2.0, 4.0
 COPY = 0.5
+# For each byte of packed weights that are more than the last cache holds.
+CACHED, FROM_MEMORY = 8 * 2**20, 0.3
 
 Reads = tuple[tuple[int, int], ...]
 
@@ -121,7 +126,7 @@ class Cut:
     lanes: int
     parts: int  # 2: real and imaginary parts are channels in and streams of their own
     streams: tuple[tuple[int, int], ...]  # residue on the last axis, part
-    dense: bool  # the streams are all there are, and few enough to be woven by shuffles
+    dense: bool  # the streams are all there are, and woven by shuffles
     groups: tuple[RowGroup, ...]
     covers: bool  # every output is written; else those that are bias must have been
     columns: int  # of one image: vectors, or positions one by one
@@ -190,7 +195,7 @@ def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: 
     lanes = lanes_of(problem.dtype)
     last = axes[-1]
     reads_of = {p.residue: p.reads for p in last.phases}
-    dense = not choice.channels_in_lanes and last.stride * parts in STREAMS
+    dense = not choice.channels_in_lanes and (last.stride * parts in STREAMS or len(reads_of) == last.stride)
     residues = range(last.stride) if dense else sorted(reads_of)
     streams = tuple((residue, part) for residue in residues for part in range(parts))
     depth = problem.channels_in * parts
@@ -254,13 +259,29 @@ def _cycles(problem: Problem, cut: Cut) -> float:
         product_cycles = (product_cycles + FIND) * ceil(problem.batch * cut.columns / POSITION_VECTORS)
     lines = sum(group.lines for group in cut.groups)
     writing = (
-        runs * (WRITE_RUN * lines + WRITE_VECTOR * cut.rows) if cut.dense else positions * WRITE_ELEMENT * cut.rows
+        runs * (WRITE_RUN * lines + weaving(len(cut.streams), lanes) * cut.rows)
+        if cut.dense
+        else positions * WRITE_ELEMENT * cut.rows
     )
     copying = 0.0
     if cut.copied:
         parts = prod(len(axis.parts) for axis in cut.axes)
         copying = problem.batch * depth * prod(cut.pitches) * parts * (SCATTER if choice.channels_in_lanes else COPY)
-    return problem.groups * (product_cycles + gathering + writing + copying)
+    weights = problem.groups * depth * sum(group.lines * sum(map(group.taps, group.segments)) for group in cut.groups)
+    return problem.groups * (product_cycles + gathering + writing + copying) + reading(problem, weights)
+
+
+def reading(problem: Problem, weights: int) -> float:
+    """Cycles that so many weights take to come from memory, if they do not stay in a cache from call to call."""
+    size = weights * (8 if problem.dtype == "object" else np.empty(0, problem.dtype).real.itemsize)
+    return FROM_MEMORY * size if size > CACHED else 0.0
+
+
+def weaving(streams: int, lanes: int) -> float:
+    """Cycles for each vector of streams that is woven with others; where not all are at once, squares are turned."""
+    if streams in STREAMS:
+        return WRITE_VECTOR
+    return WRITE_SQUARE * ceil(streams / lanes) * lanes / streams
 
 
 def _classes(axis: PhasedAxis, idle: bool) -> list[tuple[Phase, ...]]:

@@ -10,29 +10,30 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tconv.algorithms.patches import Family, Group, PatchedAxis, Way, groups_of, row_chunks, ways
+from tconv.algorithms.patches import LOSS, Family, Group, PatchedAxis, Way, groups_of, row_chunks, ways
 from tconv.algorithms.scheme import UNITS_AT_ONCE, UNITS_PER_THREAD, Scheme, engine_axes, even, halo_axes, halo_of
 from tconv.geometry import Problem
 from tconv.kernels.columns import Shape, panel_pitch
 from tconv.kernels.polyphase import padded_rows
 from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
 from tconv.kernels.transform import input_kind, output_kind
-from tconv.kernels.vectors import AT_ONCE
+from tconv.kernels.windows import AT_ONCE
 from tconv.kernels.winograd import Patches
 
 
 class Patched(NamedTuple):
-    """Axes in patches, and the scheme made of them."""
+    """Axes in patches, how accurate they are, and the scheme made of them."""
 
     axes: tuple[PatchedAxis, ...]
+    loss: float
     scheme: Scheme
 
 
 @lru_cache(maxsize=512)
 def patched(problem: Problem, threads: int) -> Patched:
-    """The quickest way to cut ``problem`` into patches, carried out; there must be one."""
-    best = min(ways(problem), key=lambda way: way.cut.cycles)
-    return Patched(best.axes, tabulate(problem, best, row_chunks(problem, best, threads), threads))
+    """The quickest way to cut ``problem`` into patches that is accurate, else the quickest; there must be one."""
+    best = min(ways(problem), key=lambda way: (way.loss > LOSS, way.cut.cycles))
+    return Patched(best.axes, best.loss, tabulate(problem, best, row_chunks(problem, best, threads), threads))
 
 
 def tabulate(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:

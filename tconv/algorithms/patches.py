@@ -18,27 +18,29 @@ import numpy as np
 
 from tconv.algorithms.cut import (
     FROM_PANEL,
-    GATHER,
     START,
-    WRITE_ELEMENT,
     WRITE_RUN,
-    WRITE_VECTOR,
     Choice,
     Cut,
     lanes_of,
     panels,
+    reading,
+    weaving,
 )
 from tconv.geometry import Axis, Operator, Problem
-from tconv.kernels.interleave import STREAMS
-from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
+from tconv.kernels.tile import NARROW, POSITION_ROWS, POSITION_VECTORS
 from tconv.kernels.transform import SHAPES
-from tconv.kernels.vectors import VECTOR_BYTES, WINDOWS
+from tconv.kernels.vectors import VECTOR_BYTES
+from tconv.kernels.windows import WINDOWS
 from tconv.polyphase import PhasedAxis, phase
 from tconv.transforms import TRANSFORMS
 
 SUMS_BYTES = 192 * 1024  # of one block of rows, in the second-level cache
 ROW_CHUNKS = 8  # most
-TRANSFORM = 2.0  # cycles for each vector that a transform reads or writes
+LOSS = 4.0  # what is lost in accuracy at most, where an algorithm is not asked for by name
+# Measured cycles: for each vector that a transform reads or writes, and to gather one row of a window's vectors.
+TRANSFORM = 1.0
+GATHER = 19.0 if NARROW else 5.0
 
 _CHOICE = Choice(channels_in_lanes=False, aligned_outer=True, aligned_last=True, run_on=False, gathered=True)
 
@@ -198,6 +200,7 @@ class Way:
     cut: Cut
     axes: tuple[PatchedAxis, ...]
     gathering: float
+    loss: float  # how many times the bound on its errors is that of the direct sum
 
 
 def row_chunks(problem: Problem, way: Way, threads: int) -> int:
@@ -234,14 +237,36 @@ def _way(problem: Problem, axes: tuple[PatchedAxis, ...]) -> Way:
         lanes=lanes_of(problem.dtype),
         parts=1,
         streams=tuple((residue, 0) for residue in range(streams)),
-        dense=streams in STREAMS,
+        dense=True,
         groups=(),
         covers=all(axis.axis.complete for axis in axes),
         columns=prod(axis.axis.count for axis in axes),
         cycles=0.0,
     )
     gathering, rest = _cycles(problem, cut, axes)
-    return Way(replace(cut, cycles=gathering + rest), axes, gathering)
+    return Way(replace(cut, cycles=gathering + rest), axes, gathering, loss(problem, axes))
+
+
+def loss(problem: Problem, axes: tuple[PatchedAxis, ...]) -> float:
+    """How many times larger the bound on errors is than that of the direct sum, for inputs and weights of one size.
+
+    A sum of n products, each met by at most n roundings, is off by about ``n*u`` times the sum of their sizes. The
+    transforms make the products larger, by their amplification, but fewer numbers are added, as those of a patch
+    are one. Where phases differ, the worst.
+    """
+
+    def of(families: tuple[Family, ...]) -> float:
+        taps = prod(family.size for family in families)
+        larger, roundings = 1.0, problem.channels_in + 1
+        for axis, family in zip(axes, families, strict=True):
+            if axis.outputs > 1:
+                transform = TRANSFORMS[axis.outputs, family.size]
+                larger *= transform.amplification
+                matrices = (transform.inputs, transform.weights, transform.outputs)
+                roundings += sum(max(sum(map(bool, row)) for row in matrix) - 1 for matrix in matrices)
+        return larger * roundings / (taps * problem.channels_in + 1)
+
+    return max(map(of, product(*(axis.families for axis in axes))))
 
 
 def _cycles(problem: Problem, cut: Cut, axes: tuple[PatchedAxis, ...]) -> tuple[float, float]:
@@ -275,8 +300,8 @@ def _cycles(problem: Problem, cut: Cut, axes: tuple[PatchedAxis, ...]) -> tuple[
         written = positions * last.stride
         moved += done + written
         writing += group.lines * (TRANSFORM * vectors * moved)
-        if cut.dense:
-            writing += group.lines * runs * (WRITE_RUN * positions / last.outputs + WRITE_VECTOR * written)
-        else:
-            writing += group.lines * columns * WRITE_ELEMENT * written
-    return problem.groups * gathering, problem.groups * (tiles * product_cycles + writing)
+        of_lines = WRITE_RUN * positions / last.outputs + weaving(len(cut.streams), lanes) * written
+        writing += group.lines * runs * of_lines
+    weights = problem.groups * depth * sum(group.lines * group.rows for group in groups_of(problem, axes))
+    weights *= sum(family.rows * family.phases for family in last.families)
+    return problem.groups * gathering, problem.groups * (tiles * product_cycles + writing) + reading(problem, weights)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from numba.extending import register_jitable
 
 from tconv.kernels.launch import inlined
-from tconv.kernels.vectors import AT_ONCE, copy_windows
+from tconv.kernels.windows import AT_ONCE, copy_lanes, copy_windows
 
 
 class Shape(NamedTuple):
@@ -214,7 +214,7 @@ def panel_pitch(lanes, row, reads):
     return reads * row + lanes
 
 
-@register_jitable
+@inlined
 def gather(shape, section, x, first, end, copies, n_copies, panel):
     """Copy what a tile reads of channels ``first`` to ``end`` into rows of neighbours: by channel, then by read."""
     pitch = panel_pitch(shape.lanes, shape.row, section[READ_COUNT])
@@ -223,7 +223,13 @@ def gather(shape, section, x, first, end, copies, n_copies, panel):
         to = (channel - first) * pitch
         count = min(end - channel, AT_ONCE)
         for n in range(n_copies):
-            copy_windows(
-                shape.span, shape.window, shape.lanes, copies[n, HELD], count,
-                x, copies[n, FROM] + shift, shape.channel, panel, to + copies[n, INTO], pitch, shape.row,
-            )  # fmt: skip
+            if shape.window == 1:
+                copy_lanes(
+                    shape.lanes, copies[n, HELD], count, x, copies[n, FROM] + shift, shape.channel,
+                    panel, to + copies[n, INTO], pitch,
+                )  # fmt: skip
+            else:
+                copy_windows(
+                    shape.span, shape.window, shape.lanes, copies[n, HELD], count,
+                    x, copies[n, FROM] + shift, shape.channel, panel, to + copies[n, INTO], pitch, shape.row,
+                )  # fmt: skip

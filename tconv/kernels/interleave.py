@@ -17,63 +17,122 @@ from tconv.kernels.vectors import INT, data_of, load_vector, shuffled, splat, st
 I32 = ir.IntType(32)
 
 
-STREAMS = (1, 2, 3, 4, 5, 6, 8, 16)  # that are woven by shuffles
+STREAMS = (1, 2, 3, 4, 5, 6, 8, 16)  # that are woven at once; of others as many as there are lanes
 
 
 def interleave(
-    streams, lanes, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high, y, to
+    streams, total, first, lanes, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high,
+    y, to,
 ):  # fmt: skip
-    """Write outputs ``low <= e < high`` of a run of ``streams`` streams, of ``count`` lines from ``line`` on.
+    """Write outputs ``low <= e < high`` of a run, of ``count`` lines from ``line`` on.
 
-    Line ``n`` of the table ``lines`` goes to ``y[to + lines[n, 0] + e]``; its bias is ``bias[bias_at + lines[n, 1]]``.
+    There are ``total`` streams, of which these are ``streams`` from ``first`` on. Line ``n`` of the table ``lines``
+    goes to ``y[to + lines[n, 0] + e]``; its bias is ``bias[bias_at + lines[n, 1]]``.
     """
     for i in range(count):
         for e in range(low, high):
-            u = e % streams
-            y[to + lines[line + i, 0] + e] = (
-                bias[bias_at + lines[line + i, 1] + u % parts] + sums[at + i * by_line + u * by_stream + e // streams]
-            )
+            u = e % total - first
+            if 0 <= u < streams:
+                y[to + lines[line + i, 0] + e] = (
+                    bias[bias_at + lines[line + i, 1] + u % parts] + sums[at + i * by_line + u * by_stream + e // total]
+                )
 
 
 @intrinsic
 def _interleaved(
-    typing, streams, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high, y, to
+    typing, streams, total, first, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high,
+    y, to,
 ):  # fmt: skip
     def codegen(context, builder, signature, values):
-        wanted, count, _, line, _, at, by_line, by_stream, _, bias_at, parts, low, high, _, to = values
-        table, source, biases, target = (data_of(context, builder, signature.args[i], values[i]) for i in (2, 4, 8, 13))
+        wanted, total, first, count, _, line, _, at, by_line, by_stream, _, bias_at, parts, low, high, _, to = values
+        table, source, biases, target = (
+            data_of(context, builder, signature.args[i], values[i]) for i in (4, 6, 10, 15)
+        )
         vector = vector_type(sums)
-        columns = context.make_array(lines)(context, builder, values[2]).shape
+        columns = context.make_array(lines)(context, builder, values[4]).shape
         width = builder.extract_value(columns, 1)
-        for streams in STREAMS:
-            matches = builder.icmp_signed("==", wanted, INT(streams))
-            with builder.if_then(matches), cgutils.for_range(builder, count, intp=INT) as loop:
+        done = builder.append_basic_block("woven")
+        blocks = {streams: builder.append_basic_block(f"weave_{streams}") for streams in (*STREAMS, 0)}
+        everything = builder.icmp_signed("==", wanted, total)
+        choice = builder.switch(builder.select(everything, wanted, INT(0)), blocks[0])
+        for streams, block in blocks.items():
+            if streams:
+                choice.add_case(INT(streams), block)
+            builder.position_at_end(block)
+            with cgutils.for_range(builder, count, intp=INT) as loop:
                 entry = builder.gep(table, [builder.mul(builder.add(line, loop.index), width)])
                 shift, place = (builder.load(builder.gep(entry, [INT(n)])) for n in (0, 1))
-                first = builder.gep(biases, [builder.add(bias_at, place)])
-                second = builder.gep(first, [builder.sub(parts, INT(1))])
-                both = [splat(builder, builder.load(one), vector) for one in (first, second)]
+                one = builder.gep(biases, [builder.add(bias_at, place)])
+                other = builder.gep(one, [builder.sub(parts, INT(1))])
+                both = [splat(builder, builder.load(address), vector) for address in (one, other)]
                 sums_here = builder.gep(source, [builder.add(at, builder.mul(loop.index, by_line))])
                 y_here = builder.gep(target, [builder.add(to, shift)])
-                _weave(builder, streams, sums_here, by_stream, both, low, high, y_here)
+                if streams:
+                    _weave(builder, streams, sums_here, by_stream, both, low, high, y_here)
+                else:
+                    _weave_some(builder, wanted, total, first, sums_here, by_stream, both, low, high, y_here)
+            builder.branch(done)
+        builder.position_at_end(done)
         return context.get_dummy_value()
 
     n = types.int64
-    return types.void(n, n, lines, n, sums, n, n, n, bias, n, n, n, n, y, n), codegen
+    return types.void(n, n, n, n, lines, n, sums, n, n, n, bias, n, n, n, n, y, n), codegen
 
 
 @overload(interleave)
 def _interleave(
-    streams, lanes, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high, y, to
+    streams, total, first, lanes, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high,
+    y, to,
 ):  # fmt: skip
     def call(
-        streams, lanes, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high, y, to
+        streams, total, first, lanes, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high,
+        y, to,
     ):  # fmt: skip
         _interleaved(
-            streams, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high, y, to
+            streams, total, first, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high,
+            y, to,
         )  # fmt: skip
 
     return call
+
+
+def _weave_some(
+    builder: ir.IRBuilder,
+    streams: ir.Value,
+    total: ir.Value,
+    first: ir.Value,
+    source: ir.Value,
+    pitch: ir.Value,
+    biases: list[ir.Value],
+    low: ir.Value,
+    high: ir.Value,
+    target: ir.Value,
+) -> None:
+    """As many streams as there are lanes at a time, for as many columns: a square is turned, and each row stored."""
+    vector = biases[0].type
+    lanes = INT(vector.count)
+    add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
+    columns = builder.sdiv(builder.add(high, builder.sub(total, INT(1))), total)
+    before = builder.sub(lanes, INT(1))
+    with (
+        cgutils.for_range(builder, builder.sdiv(builder.add(columns, before), lanes), intp=INT) as squares,
+        cgutils.for_range(builder, builder.sdiv(builder.add(streams, before), lanes), intp=INT) as loop,
+    ):
+        column = builder.mul(squares.index, lanes)
+        stream = builder.mul(loop.index, lanes)
+        left = builder.sub(streams, stream)
+        rows = []
+        for u in range(vector.count):
+            here = builder.add(stream, INT(u))
+            exists = builder.icmp_signed("<", here, streams)  # else any that does
+            here = builder.select(exists, here, stream)
+            row = load_vector(builder, source, builder.add(column, builder.mul(pitch, here)), vector)
+            rows.append(add(row, biases[u % 2]))
+        for n, line in enumerate(_woven(builder, rows)):
+            e = builder.add(builder.mul(builder.add(column, INT(n)), total), builder.add(first, stream))
+            last = builder.sub(high, e)
+            last = builder.select(builder.icmp_signed("<", left, last), left, last)
+            _store_between(builder, line, builder.sub(low, e), last, builder.gep(target, [e]))
 
 
 def _weave(

@@ -229,10 +229,11 @@ def _write(shape, axes, block, first_line, first_sum, lines, phases, streams, bi
             here = at + i * by_line
             t = runs[r, LAST]
             if shape.interleaved:
+                total = axes[STRIDE, last] * shape.parts
                 interleave(
-                    n_streams, shape.lanes, block[LINES] if whole else 1, lines, line, sums, here, by_line, by_stream,
-                    bias, bias_at, shape.parts,
-                    max(0, -t * shape.parts), min(runs[r, LENGTH] * n_streams, (axes[LIMIT, last] - t) * shape.parts),
+                    n_streams, total, first_stream, shape.lanes, block[LINES] if whole else 1, lines, line,
+                    sums, here, by_line, by_stream, bias, bias_at, shape.parts,
+                    max(0, -t * shape.parts), min(runs[r, LENGTH] * total, (axes[LIMIT, last] - t) * shape.parts),
                     y, runs[r, Y],
                 )  # fmt: skip
                 continue

@@ -84,6 +84,12 @@ def splat(builder: ir.IRBuilder, scalar: ir.Value, vector: ir.VectorType) -> ir.
     )
 
 
+def shuffled(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, indices: list[int]) -> ir.Value:
+    """Lanes of two vectors, those of ``b`` counted after those of ``a``."""
+    numbers = ir.VectorType(ir.IntType(32), len(indices))
+    return builder.shuffle_vector(a, b, ir.Constant(numbers, indices))
+
+
 def multiply_add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
     """``a * b + c``, rounded once where the elements are floats."""
     vector = a.type
@@ -110,24 +116,6 @@ def copy_vector(lanes, source, from_, target, to):
         target[to + lane] = source[from_ + lane]
 
 
-AT_ONCE = 4  # vectors that one call of `copy_windows` copies best
-WINDOWS = ((1, 1), (2, 4), (3, 4))  # span and size, as compiled
-
-
-def copy_windows(span, window, lanes, held, count, source, from_, step, target, to, pitch, row):
-    """Copy windows of ``window`` neighbours, each ``span`` after the one before, to lanes of as many rows.
-
-    Place ``span * lane + j`` goes to ``lane`` of row ``j``, if its bit is set in ``held``; else a zero, whatever lies
-    there. This ``count`` times, ``step`` apart in ``source`` and ``pitch`` in ``target``, whose rows lie ``row`` apart.
-    No memory outside of ``source`` is read.
-    """
-    for i in range(count):
-        for j in range(window):
-            for lane in range(lanes):
-                place = span * lane + j
-                target[to + i * pitch + j * row + lane] = source[from_ + i * step + place] if held >> place & 1 else 0
-
-
 def expect(target, first, end):
     """Ask for the cache lines of ``target[first:end]``, to be written soon; changes nothing."""
 
@@ -147,110 +135,6 @@ def _copied(typing, source, from_, target, to):
         return context.get_dummy_value()
 
     return types.void(source, types.int64, target, types.int64), codegen
-
-
-@intrinsic
-def _copied_windows(typing, span, window, held, count, source, from_, step, target, to, pitch, row):
-    def codegen(context, builder, signature, values):
-        span, window, held, count, _, from_, step, _, to, pitch, row = values
-        vector = vector_type(source)
-        image, panel = (data_of(context, builder, signature.args[i], values[i]) for i in (4, 7))
-        size = context.make_array(source)(context, builder, values[4]).nitems
-        done = builder.append_basic_block("copied")
-        kind = builder.switch(builder.add(builder.mul(span, INT(8)), window), done)
-        for apart, wide in WINDOWS:
-            if apart * (vector.count - 1) + wide > 64:  # more places than bits say whether they are held
-                continue
-            block = builder.append_basic_block(f"windows_{apart}_{wide}")
-            kind.add_case(INT(8 * apart + wide), block)
-            builder.position_at_end(block)
-            _copy_windows_of(
-                builder, vector, (apart, wide), held, count, image, from_, step, size, panel, to, pitch, row
-            )
-            builder.branch(done)
-        builder.position_at_end(done)
-        return context.get_dummy_value()
-
-    n = types.int64
-    return types.void(n, n, n, n, source, n, n, target, n, n, n), codegen
-
-
-def _copy_windows_of(builder, vector, shape, held, count, image, from_, step, size, panel, to, pitch, row):
-    """Windows of one span and size: with plain loads where all that is loaded lies in the image."""
-    span, window = shape
-    reach = span * (vector.count - 1) + window
-    vectors = -(-reach // vector.count)
-    zeros = ir.Constant(vector, None)
-
-    def mask(v):
-        bits = builder.trunc(builder.lshr(held, INT(v * vector.count)), ir.IntType(vector.count))
-        return builder.bitcast(bits, ir.VectorType(ir.IntType(1), vector.count))
-
-    masks = [mask(v) for v in range(vectors)]
-
-    def plain(address, v):
-        return load_vector(builder, address, INT(0), vector)
-
-    def selected(address, v):
-        return builder.select(masks[v], load_vector(builder, address, INT(0), vector), zeros)
-
-    def careful(address, v):
-        return load_lanes(builder, address, masks[v], vector)
-
-    def copy(number, load):
-        address = builder.gep(image, [builder.add(from_, builder.mul(step, number))])
-        loaded = [load(builder.gep(address, [INT(v * vector.count)]), v) for v in range(vectors)]
-        first = builder.add(to, builder.mul(pitch, number))
-        for j in range(window):
-            store_vector(builder, _every(builder, loaded, span, j), panel, builder.add(first, builder.mul(row, INT(j))))
-
-    def copy_all(load):
-        if load is careful or span > 1:
-            with cgutils.for_range(builder, count, intp=INT) as loop:
-                copy(loop.index, load)
-            return
-        with builder.if_else(builder.icmp_signed("==", count, INT(AT_ONCE))) as (full, rest):
-            with full:
-                for number in range(AT_ONCE):
-                    copy(INT(number), load)
-            with rest, cgutils.for_range(builder, count, intp=INT) as loop:
-                copy(loop.index, load)
-
-    # Masked loads take 20 cycles on some processors, so they are kept for the ends of the memory.
-    last = builder.add(from_, builder.mul(step, builder.sub(count, INT(1))))
-    end = builder.add(last, INT(vectors * vector.count))
-    inside = builder.and_(builder.icmp_signed(">=", from_, INT(0)), builder.icmp_signed("<=", end, size))
-    everything = builder.icmp_signed("==", held, INT((1 << reach) - 1 if reach < 64 else -1))
-    with builder.if_else(inside, likely=True) as (in_memory, at_ends):
-        with in_memory, builder.if_else(everything) as (all_, some):
-            with all_:
-                copy_all(plain)
-            with some:
-                copy_all(selected)
-        with at_ends:
-            copy_all(careful)
-
-
-def _every(builder: ir.IRBuilder, loaded: list[ir.Value], span: int, first: int) -> ir.Value:
-    """Of vectors that follow on each other, every ``span``-th lane from lane ``first`` on, as many as one has."""
-    lanes = loaded[0].type.count
-    places = [divmod(span * lane + first, lanes) for lane in range(lanes)]  # vector, lane of it
-    found = loaded[0]
-    for v in range(1, len(loaded)) if span > 1 or first else ():
-        if v > 1 and all(vector != v for vector, _ in places):
-            break
-        indices = [
-            lanes + at if vector == v else at if v == 1 and vector == 0 else lane
-            for lane, (vector, at) in enumerate(places)
-        ]
-        found = shuffled(builder, found, loaded[v], indices)
-    return found
-
-
-def shuffled(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, indices: list[int]) -> ir.Value:
-    """Lanes of two vectors, those of ``b`` counted after those of ``a``."""
-    numbers = ir.VectorType(ir.IntType(32), len(indices))
-    return builder.shuffle_vector(a, b, ir.Constant(numbers, indices))
 
 
 @intrinsic
@@ -278,14 +162,6 @@ def _taken(typing, counter, count):
 def _copy_vector(lanes, source, from_, target, to):
     def call(lanes, source, from_, target, to):
         _copied(source, from_, target, to)
-
-    return call
-
-
-@overload(copy_windows)
-def _copy_windows(span, window, lanes, held, count, source, from_, step, target, to, pitch, row):
-    def call(span, window, lanes, held, count, source, from_, step, target, to, pitch, row):
-        _copied_windows(span, window, held, count, source, from_, step, target, to, pitch, row)
 
     return call
 

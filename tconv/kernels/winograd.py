@@ -15,7 +15,7 @@ from numba.extending import register_jitable
 
 from tconv.kernels.columns import GROUP, LINES, READ_COUNT, STREAMS, gather, panel_pitch
 from tconv.kernels.transform import transform
-from tconv.kernels.vectors import AT_ONCE
+from tconv.kernels.windows import AT_ONCE
 
 
 class Patches(NamedTuple):

@@ -1,0 +1,167 @@
+"""Copying inputs to lanes: neighbours as they are, or windows that overlap.
+
+As in ``tile``, plain Python defines it and LLVM vector operations do it in compiled code.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+
+from tconv.kernels.vectors import INT, data_of, load_lanes, load_vector, shuffled, store_vector, vector_type
+
+AT_ONCE = 4  # vectors that one call of `copy_lanes` copies best
+
+
+def copy_lanes(lanes, held, count, source, from_, step, target, to, pitch):
+    """Copy the lanes whose bits are set in ``held``, of ``count`` vectors; zeros for the others, whatever lies there.
+
+    The vectors lie ``step`` apart in ``source`` and ``pitch`` in ``target``. No memory outside of ``source`` is read.
+    """
+    for i in range(count):
+        for lane in range(lanes):
+            target[to + i * pitch + lane] = source[from_ + i * step + lane] if held >> lane & 1 else 0
+
+
+WINDOWS = ((2, 4), (3, 4))  # span and size, as compiled
+
+
+def copy_windows(span, window, lanes, held, count, source, from_, step, target, to, pitch, row):
+    """Copy windows of ``window`` neighbours, each ``span`` after the one before, to lanes of as many rows.
+
+    Place ``span * lane + j`` goes to ``lane`` of row ``j``, if its bit is set in ``held``; else a zero, whatever lies
+    there. This ``count`` times, as for `copy_lanes`; rows lie ``row`` apart in ``target``.
+    """
+    for i in range(count):
+        for j in range(window):
+            for lane in range(lanes):
+                place = span * lane + j
+                target[to + i * pitch + j * row + lane] = source[from_ + i * step + place] if held >> place & 1 else 0
+
+
+@intrinsic
+def _copied_lanes(typing, held, count, source, from_, step, target, to, pitch):
+    def codegen(context, builder, signature, values):
+        held, count, _, from_, step, _, to, pitch = values
+        image, panel = (data_of(context, builder, signature.args[i], values[i]) for i in (2, 5))
+        size = context.make_array(source)(context, builder, values[2]).nitems
+        none = INT(0)
+        _copy(builder, vector_type(source), (1, 1), held, count, image, from_, step, size, panel, to, pitch, none)
+        return context.get_dummy_value()
+
+    n = types.int64
+    return types.void(n, n, source, n, n, target, n, n), codegen
+
+
+@overload(copy_lanes)
+def _copy_lanes(lanes, held, count, source, from_, step, target, to, pitch):
+    def call(lanes, held, count, source, from_, step, target, to, pitch):
+        _copied_lanes(held, count, source, from_, step, target, to, pitch)
+
+    return call
+
+
+@intrinsic
+def _copied_windows(typing, span, window, held, count, source, from_, step, target, to, pitch, row):
+    def codegen(context, builder, signature, values):
+        span, window, held, count, _, from_, step, _, to, pitch, row = values
+        vector = vector_type(source)
+        image, panel = (data_of(context, builder, signature.args[i], values[i]) for i in (4, 7))
+        size = context.make_array(source)(context, builder, values[4]).nitems
+        done = builder.append_basic_block("copied")
+        kind = builder.switch(builder.add(builder.mul(span, INT(8)), window), done)
+        for shape in WINDOWS:
+            if shape[0] * (vector.count - 1) + shape[1] > 64:  # more places than bits say whether they are held
+                continue
+            block = builder.append_basic_block("windows_{}_{}".format(*shape))
+            kind.add_case(INT(8 * shape[0] + shape[1]), block)
+            builder.position_at_end(block)
+            _copy(builder, vector, shape, held, count, image, from_, step, size, panel, to, pitch, row)
+            builder.branch(done)
+        builder.position_at_end(done)
+        return context.get_dummy_value()
+
+    n = types.int64
+    return types.void(n, n, n, n, source, n, n, target, n, n, n), codegen
+
+
+@overload(copy_windows)
+def _copy_windows(span, window, lanes, held, count, source, from_, step, target, to, pitch, row):
+    def call(span, window, lanes, held, count, source, from_, step, target, to, pitch, row):
+        _copied_windows(span, window, held, count, source, from_, step, target, to, pitch, row)
+
+    return call
+
+
+def _copy(builder, vector, shape, held, count, image, from_, step, size, panel, to, pitch, row):
+    """Windows of one span and size: with plain loads where all that is loaded lies in the image."""
+    span, window = shape
+    reach = span * (vector.count - 1) + window
+    vectors = -(-reach // vector.count)
+    zeros = ir.Constant(vector, None)
+
+    def mask(v):
+        bits = builder.trunc(builder.lshr(held, INT(v * vector.count)), ir.IntType(vector.count))
+        return builder.bitcast(bits, ir.VectorType(ir.IntType(1), vector.count))
+
+    masks = [mask(v) for v in range(vectors)]
+
+    def plain(address, v):
+        return load_vector(builder, address, INT(0), vector)
+
+    def selected(address, v):
+        return builder.select(masks[v], load_vector(builder, address, INT(0), vector), zeros)
+
+    def careful(address, v):
+        return load_lanes(builder, address, masks[v], vector)
+
+    def copy(number, load):
+        address = builder.gep(image, [builder.add(from_, builder.mul(step, number))])
+        loaded = [load(builder.gep(address, [INT(v * vector.count)]), v) for v in range(vectors)]
+        first = builder.add(to, builder.mul(pitch, number))
+        for j in range(window):
+            store_vector(builder, _every(builder, loaded, span, j), panel, builder.add(first, builder.mul(row, INT(j))))
+
+    def copy_all(load):
+        if load is careful or span > 1:
+            with cgutils.for_range(builder, count, intp=INT) as loop:
+                copy(loop.index, load)
+            return
+        with builder.if_else(builder.icmp_signed("==", count, INT(AT_ONCE))) as (full, rest):
+            with full:
+                for number in range(AT_ONCE):
+                    copy(INT(number), load)
+            with rest, cgutils.for_range(builder, count, intp=INT) as loop:
+                copy(loop.index, load)
+
+    # Masked loads take 20 cycles on some processors, so they are kept for the ends of the memory.
+    last = builder.add(from_, builder.mul(step, builder.sub(count, INT(1))))
+    end = builder.add(last, INT(vectors * vector.count))
+    inside = builder.and_(builder.icmp_signed(">=", from_, INT(0)), builder.icmp_signed("<=", end, size))
+    everything = builder.icmp_signed("==", held, INT((1 << reach) - 1 if reach < 64 else -1))
+    with builder.if_else(inside, likely=True) as (in_memory, at_ends):
+        with in_memory, builder.if_else(everything) as (all_, some):
+            with all_:
+                copy_all(plain)
+            with some:
+                copy_all(selected)
+        with at_ends:
+            copy_all(careful)
+
+
+def _every(builder: ir.IRBuilder, loaded: list[ir.Value], span: int, first: int) -> ir.Value:
+    """Of vectors that follow on each other, every ``span``-th lane from lane ``first`` on, as many as one has."""
+    lanes = loaded[0].type.count
+    places = [divmod(span * lane + first, lanes) for lane in range(lanes)]  # vector, lane of it
+    found = loaded[0]
+    for v in range(1, len(loaded)) if span > 1 or first else ():
+        if v > 1 and all(vector != v for vector, _ in places):
+            break
+        indices = [
+            lanes + at if vector == v else at if v == 1 and vector == 0 else lane
+            for lane, (vector, at) in enumerate(places)
+        ]
+        found = shuffled(builder, found, loaded[v], indices)
+    return found
