@@ -1,7 +1,8 @@
 """Problems chosen by hand, each for a corner of the definition or for a way in which an engine cuts its work.
 
 ``SMALL`` ones can be asked of the oracle. ``LARGE`` ones go through several tiles of columns, panels of rows
-and chunks of either. All are transposed convolutions; ``problems.turned`` makes the ordinary ones from them.
+and chunks of either. ``OVERLAPPING`` ones are of both kinds, with taps as Winograd's algorithm asks for. All are
+transposed convolutions; ``problems.turned`` makes the ordinary ones from them.
 """
 
 from __future__ import annotations
@@ -93,4 +94,49 @@ LARGE = {
     ),
     "odd_lanes": problem(T, axis(33, 3, 6, crop=1), axis(33, 7, 6, crop=3), channels_in=11, channels_out=7),
     "stride_7": problem(T, axis(33, 7, 7), axis(17, 9, 7, crop=2), channels_in=11, channels_out=7),
+}
+
+OVERLAPPING = {
+    # one axis
+    "k2s1": problem(T, axis(23, 2), channels_in=3, channels_out=5),
+    "k3s1": problem(T, axis(70, 3, crop=1), channels_in=5, channels_out=3, batch=2),
+    "k3s2": problem(T, axis(19, 3, 2, crop=1), channels_in=2, channels_out=7, batch=3),
+    "k4s2": problem(T, axis(300, 4, 2, crop=1), channels_in=9, channels_out=5),
+    "k5s2": problem(T, axis(31, 5, 2, crop=2, more=1), channels_in=3, channels_out=2, groups=3),
+    "k6s2": problem(T, axis(21, 6, 2, crop=2), channels_in=4, channels_out=3),
+    "k5s3": problem(T, axis(12, 5, 3, crop=1), channels_in=3, channels_out=4, batch=2),
+    "k6s3": problem(T, axis(41, 6, 3, crop=2, end=1), channels_in=6, channels_out=5),
+    "k8s4": problem(T, axis(35, 8, 4, crop=2), channels_in=5, channels_out=6),
+    "k14s7": problem(T, axis(9, 14, 7, crop=4), channels_in=2, channels_out=3),
+    "negative_crop": problem(T, axis(9, 4, 2, crop=-3, end=-6), channels_in=2, channels_out=3),
+    "crop_above_kernel": problem(T, axis(29, 4, 2, crop=11, end=9), channels_in=3, channels_out=2),
+    "much_output_padding": problem(T, axis(7, 3, 1, crop=1, more=40), channels_in=2, channels_out=2),
+    "few_of_many": problem(T, Axis(200, 4, 2, 1, 77, 9), channels_in=3, channels_out=2),
+    # two
+    "k3s1_k3s1": problem(T, axis(11, 3, crop=1), axis(13, 3, crop=1), channels_in=7, channels_out=9, batch=2),
+    "k2s1_k2s1": problem(T, axis(5, 2), axis(19, 2), channels_in=3, channels_out=5),
+    "k4s2_k4s2": problem(T, axis(9, 4, 2, crop=1), axis(17, 4, 2, crop=1), channels_in=11, channels_out=6),
+    "k3s2_k3s2": problem(
+        T, axis(6, 3, 2, crop=1, more=1), axis(8, 3, 2, crop=1, more=1), channels_in=3, channels_out=4
+    ),
+    "k5s2_k5s2": problem(T, axis(6, 5, 2, crop=2), axis(9, 5, 2, crop=2, more=1), channels_in=5, channels_out=3),
+    "k6s3_k3s1": problem(T, axis(5, 6, 3, crop=2), axis(21, 3, crop=1), channels_in=2, channels_out=5),
+    "k6s2_k4s2": problem(T, axis(7, 6, 2, crop=2), axis(6, 4, 2, crop=1), channels_in=3, channels_out=2, groups=2),
+    "k4s4_k4s2": problem(T, axis(3, 4, 4), axis(9, 4, 2, crop=1), channels_in=2, channels_out=3),
+    "k4s2_k1": problem(T, axis(7, 4, 2, crop=1), axis(11, 1), channels_in=4, channels_out=3, batch=2),
+    "k1_k3s1": problem(T, axis(6, 1), axis(18, 3, crop=1), channels_in=4, channels_out=3),
+    "k3s1_k4s4": problem(T, axis(8, 3, crop=1), axis(5, 4, 4), channels_in=3, channels_out=2),
+    "one_output_of_many": problem(T, Axis(9, 4, 2, 1, 7, 1), axis(8, 4, 2, crop=1), channels_in=2),
+    "depthwise": problem(T, axis(14, 3, crop=1), axis(15, 4, 2, crop=1), groups=5, channels_out=2),
+    "lines": problem(T, axis(5, 4, 2, crop=1), axis(70, 3, crop=1), channels_in=6, channels_out=50),
+    "deep": problem(T, axis(4, 3, crop=1), axis(5, 4, 2, crop=1), channels_in=150, channels_out=13),
+    # three and four
+    "k4s2_k3s1_k3s1": problem(
+        T, axis(4, 4, 2, crop=1), axis(5, 3, crop=1), axis(7, 3, crop=1), channels_in=3, channels_out=4
+    ),
+    "k3s2_k2s2_k4s2": problem(
+        T, axis(3, 3, 2, crop=1), axis(3, 2, 2), axis(5, 4, 2, crop=1), channels_in=3, channels_out=2, batch=2
+    ),
+    "k2s1_k6s3_k5s2": problem(T, axis(3, 2), axis(3, 6, 3, crop=1), axis(4, 5, 2, crop=1), channels_in=2, groups=2),
+    "4d": problem(T, axis(3, 3, crop=1), axis(2, 1), axis(3, 4, 2, crop=1), axis(4, 2), channels_in=2, channels_out=3),
 }

@@ -7,13 +7,18 @@ arrays, one tap at a time, for problems too large for the oracle (a test holds o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tconv.algorithms import ALGORITHMS
+from tconv.algorithms.patches import PatchedAxis
 from tconv.geometry import Axis, Operator, Problem
+from tconv.transforms import TRANSFORMS
 from tests import oracle
 
 DTYPES = ("float32", "float64", "complex64", "complex128", "int32", "int64", "object")
@@ -107,14 +112,41 @@ def answer(name: str, p: Problem, operands: Operands, threads: int = 1, y: np.nd
     y = np.empty(shapes(p)[3], p.dtype) if y is None else y
     y[...] = None if p.dtype == "object" else 99
     packed = algorithm.prepare(p, operands.w, threads)
-    algorithm.forward(p, packed, operands.x, operands.bias, y, threads)
+    assert packed is not None, f"{name} declined these weights"
+    assert algorithm.forward(p, packed, operands.x, operands.bias, y, threads), f"{name} declined this input"
     return y
 
 
-def for_operator(operator: Operator) -> list[str]:
-    """The algorithms that are for ``operator``."""
-    tiny = problem(operator, axis(2, 2) if operator == "conv_transpose" else Axis(3, 2, 1, 1, 0, 2))
-    return [name for name, algorithm in ALGORITHMS.items() if algorithm.supports(tiny) is None]
+def for_operator(operator: Operator, dtype: str = "float64") -> list[str]:
+    """The algorithms that are for ``operator`` and ``dtype``, though some refuse some problems."""
+    tiny = problem(operator, axis(2, 2) if operator == "conv_transpose" else Axis(3, 2, 1, 1, 0, 2), dtype=dtype)
+    return takers(tiny)
+
+
+def takers(p: Problem) -> list[str]:
+    """The algorithms that do not refuse ``p``."""
+    return [name for name in ALGORITHMS if not refuses(name, p)]
+
+
+def refuses(name: str, p: Problem) -> bool:
+    """Whether the algorithm ``name`` is not for ``p``."""
+    return ALGORITHMS[name].supports(p) is not None
+
+
+def of(operator: Operator, transposed: Problem, dtype: str) -> Problem:
+    """``transposed``, or where ``operator`` is the ordinary convolution its like, in another dtype."""
+    p = replace(transposed, dtype=dtype)
+    return p if operator == "conv_transpose" else turned(p)
+
+
+def every_way(problems: dict[str, Problem], *dtypes: str) -> list[tuple[str, str, Operator, str]]:
+    """Parameters of tests: case, dtype, operator, name, where the algorithm ``name`` does not refuse the problem."""
+    operators: tuple[Operator, ...] = ("conv_transpose", "conv")
+    return [
+        (case, dtype, operator, name)
+        for case, dtype, operator in product(problems, dtypes, operators)
+        for name in takers(of(operator, problems[case], dtype))
+    ]
 
 
 def public_shapes(p: Problem) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
@@ -206,17 +238,75 @@ def bound(p: Problem, operands: Operands) -> np.ndarray:
     products, and |Re x Re w| + |Im x Im w| <= |x| |w|.
     """
     parts = 2 if p.dtype.startswith("complex") else 1
-    terms = parts * p.channels_in * int(np.prod([a.size_kernel for a in p.axes])) + 1
+    terms = parts * p.channels_in * prod(a.size_kernel for a in p.axes) + 1
     wide = np.result_type(p.dtype, np.float64)
     magnitudes = Operands(*(None if a is None else np.abs(a.astype(wide)) for a in operands))
     # The reference and the sum of magnitudes are rounded too, at worst to float64.
     return (gamma(terms, p.dtype) + gamma(3 * terms + 4, "float64")) * expected_by_taps(p, magnitudes)
 
 
+def patched_bound(p: Problem, operands: Operands, axes: Sequence[PatchedAxis]) -> np.ndarray:
+    """The proved bound where outputs are computed in patches, with the transforms of ``axes``.
+
+    On one axis, output i of a patch is the sum over f (the products) of A[i,f] (G g)[f] (B d)[f]. As above, it is off
+    by at most gamma(n) times that sum with the magnitudes of all numbers in it, if no term meets more than n roundings.
+    Where no tap and no input is larger than 1, the magnitudes add up to at most
+
+        the largest, over i, of  sum over f of |A[i,f]| (sum over t of |G[f,t]|) (sum over j of |B[f,j]|)
+
+    which is the number of taps times what `tconv.transforms` calls the amplification. Nested transforms are Kronecker
+    products of matrices, so for several axes these numbers are multiplied. An output is off by what its whole patch
+    holds, and tiles may go through any of the input: the sizes are the largest of a channel.
+
+    The roundings: a sum of k products, each term of which meets its product's and at most k - 1 of additions, and may
+    have a rounded coefficient, adds k + 1; such are the rows of G, B and A. The sum over the channels adds one for each
+    of these, fused or not, and the bias one more.
+    """
+    grown, roundings = 1.0, p.channels_in + 1
+    for along in axes:
+        used = [TRANSFORMS[along.outputs, taps] for taps in {family.size for family in along.families} - {1}]
+        grown *= max((len(t.weights[0]) * t.amplification for t in used), default=1.0)
+        roundings += max((sum(map(_longest_sum, (t.weights, t.inputs, t.outputs))) for t in used), default=0)
+    space = tuple(range(3, 3 + len(p.axes)))
+    x, w = (np.abs(a.astype(np.float64)).max(space) for a in operands[:2])
+    size = grown * np.einsum("ngc,gco->ngo", x, w)
+    if operands.bias is not None:
+        size += np.abs(operands.bias.astype(np.float64))
+    # The reference and the sizes are rounded too, at worst to float64.
+    terms = p.channels_in * prod(a.size_kernel for a in p.axes) + roundings
+    return ((gamma(roundings, p.dtype) + gamma(3 * terms, "float64")) * size).reshape(*size.shape, *(1 for _ in p.axes))
+
+
+def _longest_sum(matrix: Sequence[Sequence[int]]) -> int:
+    """Roundings that a term of a matrix product meets, at most."""
+    return 1 + max(sum(entry != 0 for entry in row) for row in matrix)
+
+
 def gamma(terms: int, dtype: str) -> float:
     """Of ``terms`` roundings to nearest."""
     unit = float(np.finfo(dtype).eps) / 2
     return terms * unit / (1 - terms * unit)
+
+
+def odd_views(a: np.ndarray, kind: str) -> np.ndarray:
+    """The numbers of ``a`` in memory that is laid out oddly."""
+    if kind == "transposed":
+        return a.T.copy().T
+    if kind == "channels_last":
+        return np.moveaxis(np.moveaxis(a, 1, -1).copy(), -1, 1)
+    if kind == "backwards":
+        whole = (slice(None, None, -1),) * a.ndim
+        return a[whole].copy()[whole]
+    if kind == "gaps":
+        wide = np.full([2 * n + 1 for n in a.shape], 55, a.dtype)
+        hole = wide[tuple(slice(1, None, 2) for _ in a.shape)]
+        hole[...] = a
+        return hole
+    if kind == "read_only":
+        a = a.copy()
+        a.flags.writeable = False
+        return a
+    raise ValueError(kind)
 
 
 def widened(operands: Operands) -> Operands:

@@ -41,6 +41,30 @@ def small_problems(draw, operator, dtypes):
 
 
 @st.composite
+def overlapping_problems(draw, operator, dtypes):
+    """Small ones whose taps overlap on most axes, as Winograd's algorithm asks for; it refuses a few."""
+    count = draw(st.integers(1, 3))
+    largest = {1: 30, 2: 9, 3: 5}[count]
+    along = []
+    for _ in range(count):
+        size, stride = draw(st.integers(1, largest)), draw(st.integers(1, 3)) if operator == "conv_transpose" else 1
+        kernel = draw(st.integers(stride, 3 * stride))
+        natural = (size - 1) * stride + kernel
+        crop, end = draw(st.integers(-2, kernel)), draw(st.integers(-2, kernel))
+        along.append(Axis(size, kernel, stride, 1, crop, max(1, natural - crop - end)))
+    p = Problem(
+        "conv_transpose",
+        batch=draw(st.integers(1, 3)),
+        groups=draw(st.integers(1, 2)),
+        channels_in=draw(st.integers(1, 6)),
+        channels_out=draw(st.integers(1, 11)),
+        axes=tuple(along),
+        dtype=draw(st.sampled_from(dtypes)),
+    )
+    return p if operator == "conv_transpose" else turned(p)
+
+
+@st.composite
 def large_problems(draw, operator, dtypes):
     """Through several tiles of columns and panels of rows: up to 70 channels and 40 positions to an axis."""
     count = draw(st.integers(1, 3))
@@ -95,17 +119,18 @@ def calls(draw, operator, smallest=1):
     channels_in, channels_out = (draw(st.integers(smallest, 3)) for _ in range(2))
     rows = []
     for _ in range(count):
-        i, k = draw(sizes), draw(sizes)
+        i, k = draw(sizes), draw(sizes if operator == "conv_transpose" else st.integers(1, LARGEST[count]))
         s, d = draw(st.integers(1, 4)), draw(st.integers(1, 3))
         begin, end = draw(st.integers(-2, 4)), draw(st.integers(-2, 4))
         more = draw(st.integers(0, 3))
         reach = d * (k - 1) + 1
         if operator == "conv_transpose":
-            o = ((i - 1) * s + reach if i and k else 0) - begin - end + more
+            natural = (i - 1) * s + reach if i and k else 0
+            end = min(end, natural - begin + more - smallest)
+            o = natural - begin - end + more
         else:
-            assume(k > 0)
+            end = max(end, (smallest - 1) * s + reach - i - begin)
             o = (i + begin + end - reach) // s + 1
-        assume(o >= smallest)
         rows.append((i, k, s, d, (begin, end), more, o))
     i, k, s, d, padding, more, o = zip(*rows, strict=True)
     arguments = {"stride": s, "dilation": d, "padding": padding, "groups": groups}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,7 +11,7 @@ from tconv.algorithms import ALGORITHMS, zero_insertion
 from tconv.geometry import Axis
 from tconv.taps import multiplications, operations
 from tests.cases import LARGE, SMALL
-from tests.problems import Operands, axis, expected, problem, shapes, turned
+from tests.problems import Operands, axis, every_way, expected, of, problem, shapes, turned
 from tests.strategies import small_problems
 
 OPERATORS = ("conv_transpose", "conv")
@@ -28,15 +26,12 @@ def test_products_are_those_of_the_definition(operator, data):
     assert multiplications(p) == expected(p, Operands(np.ones(x, int), np.ones(w, int), None)).sum()
 
 
-@pytest.mark.parametrize("dtype", ["float32", "complex64", "object"])
-@pytest.mark.parametrize("operator", OPERATORS)
-@pytest.mark.parametrize("case", [*SMALL, *LARGE])
-@pytest.mark.parametrize("name", ALGORITHMS)
-def test_costs(name, case, operator, dtype):
-    p = replace((SMALL | LARGE)[case], dtype=dtype)
-    p = p if operator == "conv_transpose" else turned(p)
-    if ALGORITHMS[name].supports(p) is not None:
-        return
+@pytest.mark.parametrize(
+    ("case", "dtype", "operator", "name"),
+    every_way(SMALL, "float32", "complex64") + every_way(LARGE, "float32", "object"),
+)
+def test_costs(case, dtype, operator, name):
+    p = of(operator, (SMALL | LARGE)[case], dtype)
     one, two = (ALGORITHMS[name].cost(p, threads) for threads in (1, 2))
     for cost in (one, two):
         assert cost.operations == operations(p)

@@ -11,50 +11,27 @@ from itertools import product
 
 import numpy as np
 import pytest
-from sympy import expand
 
 import symbolic
 from tconv.geometry import Axis, Problem
 from tests.cases import SMALL
+from tests.expressions import expression, same, symbols
 from tests.problems import (
     Operands,
     answer,
     axis,
+    every_way,
     for_operator,
+    of,
     problem,
-    public,
-    public_arguments,
-    shapes,
+    refuses,
     turned,
 )
 
 OPERATORS = ("conv_transpose", "conv")
-ways = pytest.mark.parametrize(
-    ("operator", "name"), [(operator, name) for operator in OPERATORS for name in for_operator(operator)]
-)
 
 
-def symbols(p: Problem, bias: bool) -> Operands:
-    """x, w and bias of symbols."""
-    return Operands(*(
-        np.array(symbolic.array(letter, shape).tolist(), dtype=object) if wanted else None
-        for letter, shape, wanted in zip("xwb", shapes(p), (True, True, bias), strict=False)
-    ))  # fmt: skip
-
-
-def expression(p: Problem, operands: Operands) -> np.ndarray:
-    """What symbolic says."""
-    y = getattr(symbolic, p.operator)(*public(p, operands), layout="NC...", **public_arguments(p))
-    return np.array(y.tolist(), dtype=object).reshape(shapes(p)[3])
-
-
-def same(got: np.ndarray, want: np.ndarray) -> bool:
-    """Expressions that are not written alike are subtracted."""
-    assert got.shape == want.shape
-    return all(a == b or expand(a - b) == 0 for a, b in zip(got.flat, want.flat, strict=True))
-
-
-@pytest.mark.parametrize("name", for_operator("conv_transpose"))
+@pytest.mark.parametrize("name", for_operator("conv_transpose", "object"))
 def test_document(name):
     p = problem("conv_transpose", axis(2, 2), axis(2, 2), dtype="object")
     operands = symbols(p, bias=False)
@@ -65,7 +42,7 @@ def test_document(name):
     assert got[0, 0, 0].tolist() == example.y.tolist() == [[1, 2, 0], [3, 3, -2], [0, -3, -4]]
 
 
-@pytest.mark.parametrize("name", for_operator("conv"))
+@pytest.mark.parametrize("name", for_operator("conv", "object"))
 def test_document_ordinary(name):
     example = symbolic.document.CONV
     p = problem("conv", *(Axis(3, 2, 1, 1, 0, 2),) * 2, dtype="object")
@@ -91,26 +68,26 @@ def box(operator: str) -> list[tuple[Problem, Operands, np.ndarray]]:
     return found
 
 
-@ways
+@pytest.mark.parametrize(
+    ("operator", "name"), [(operator, name) for operator in OPERATORS for name in for_operator(operator, "object")]
+)
 def test_every_small_axis(operator, name):
-    problems = box(operator)
-    assert len(problems) > 2000
+    problems = [found for found in box(operator) if not refuses(name, found[0])]
+    assert len(problems) > (100 if name == "winograd" else 2000)
     wrong = [p for p, operands, want in problems if not same(answer(name, p, operands), want)]
     assert not wrong
 
 
 @lru_cache
 def chosen(case: str, operator: str) -> tuple[Problem, Operands, np.ndarray]:
-    p = SMALL[case]
-    fewer = {field: min(getattr(p, field), 2) for field in ("batch", "channels_in", "channels_out")}
-    p = replace(p, dtype="object", **fewer)  # more of them would only take longer
-    p = p if operator == "conv_transpose" else turned(p)
+    p = of(operator, SMALL[case], "object")
+    fewer = {field: min(getattr(p, field), 2) for field in ("batch", "groups", "channels_in", "channels_out")}
+    p = replace(p, **fewer)  # more of them would only take longer
     operands = symbols(p, bias=True)
     return p, operands, expression(p, operands)
 
 
-@ways
-@pytest.mark.parametrize("case", SMALL)
-def test_chosen(case, operator, name):
+@pytest.mark.parametrize(("case", "dtype", "operator", "name"), every_way(SMALL, "object"))
+def test_chosen(case, dtype, operator, name):
     p, operands, want = chosen(case, operator)
     assert same(answer(name, p, operands), want)

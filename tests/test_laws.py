@@ -1,12 +1,17 @@
-"""Laws that hold whatever the numbers: tested in integers, with equality."""
+"""Laws that hold whatever the numbers: tested in integers, with equality.
+
+An algorithm that refuses integers gets small ones as float64, which adds them up without rounding, and problems of a
+kind that it does not refuse.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import tconv
@@ -15,51 +20,87 @@ from tests.problems import (
     Operands,
     answer,
     axis,
+    every_way,
     for_operator,
+    of,
     problem,
     random_floats,
+    refuses,
     shapes,
     small_integers,
     turned,
 )
-from tests.strategies import calls, small_problems
+from tests.strategies import calls, overlapping_problems, small_problems
 
 OPERATORS = ("conv_transpose", "conv")
 TRANSPOSED, ORDINARY = (for_operator(operator) for operator in OPERATORS)
+WHOLE = for_operator("conv_transpose", "int64") + for_operator("conv", "int64")  # those that take integers
 ways = pytest.mark.parametrize(
     ("operator", "name"), [(operator, name) for operator in OPERATORS for name in for_operator(operator)]
 )
+PAIRS = [(t, o) for t in TRANSPOSED for o in ORDINARY if {t, o} <= {*WHOLE} or {t, o} <= {"winograd", "polyphase"}]
+pairs = pytest.mark.parametrize(("transposed", "ordinary"), PAIRS)
 
 
-def integers(seed, *shapes):
+@st.composite
+def problems_for(draw, name, operator, stride_one=False):
+    """Problems that the algorithm ``name`` takes."""
+    if name in WHOLE:
+        return draw(small_problems(operator, ["int64"]))
+    p = draw(overlapping_problems("conv" if stride_one else operator, ["float64"]))
+    p = p if p.operator == operator else turned(p)
+    assume(not refuses(name, p))
+    return p
+
+
+@st.composite
+def problems_for_both(draw, transposed, ordinary, stride_one=False):
+    """Transposed convolutions that the one algorithm takes, and the other the ordinary one that goes back."""
+    if ordinary in WHOLE:
+        return draw(problems_for(transposed, "conv_transpose", stride_one))
+    p = turned(draw(problems_for(ordinary, "conv")))
+    assume(not refuses(transposed, p))
+    return p
+
+
+def integers(seed, dtype, *shapes):
     rng = np.random.default_rng(seed)
-    return tuple(rng.integers(-9, 10, shape) for shape in shapes)
+    return tuple(rng.integers(-9, 10, shape).astype(dtype) for shape in shapes)
 
 
 def inner(a, b):
     return int((a * b).sum())
 
 
+def either(name, p):
+    """The algorithm ``name``, or one that takes all problems if it refuses ``p``."""
+    return "polyphase" if refuses(name, p) else name
+
+
 # The two operators are each other's transpose: <conv_transpose(x), g> = <x, conv(g)>.
 
 
-@pytest.mark.parametrize("ordinary", ORDINARY)
-@pytest.mark.parametrize("transposed", TRANSPOSED)
+@pairs
 @settings(max_examples=60)
-@given(p=small_problems("conv_transpose", ["int64"]), seed=st.integers(0, 99))
-def test_operators_are_transposes(transposed, ordinary, p, seed):
-    back_and_forth(transposed, ordinary, p, seed)
+@given(data=st.data(), seed=st.integers(0, 99))
+def test_operators_are_transposes(transposed, ordinary, data, seed):
+    back_and_forth(transposed, ordinary, data.draw(problems_for_both(transposed, ordinary)), seed)
 
 
-@pytest.mark.parametrize("ordinary", ORDINARY)
-@pytest.mark.parametrize("transposed", TRANSPOSED)
-@pytest.mark.parametrize("case", LARGE)
-def test_operators_are_transposes_at_size(case, transposed, ordinary):
-    back_and_forth(transposed, ordinary, replace(LARGE[case], dtype="int64"), 0)
+def large_pairs():
+    for case, (transposed, ordinary) in product(LARGE, PAIRS):
+        p = replace(LARGE[case], dtype="int64" if {transposed, ordinary} <= {*WHOLE} else "float64")
+        if not refuses(transposed, p) and not refuses(ordinary, turned(p)):
+            yield pytest.param(p, transposed, ordinary, id=f"{case}-{transposed}-{ordinary}")
+
+
+@pytest.mark.parametrize(("p", "transposed", "ordinary"), [*large_pairs()])
+def test_operators_are_transposes_at_size(p, transposed, ordinary):
+    back_and_forth(transposed, ordinary, p, 0)
 
 
 def back_and_forth(transposed, ordinary, p, seed):
-    x, w, g = integers(seed, *(shapes(p)[i] for i in (0, 1, 3)))
+    x, w, g = integers(seed, p.dtype, *(shapes(p)[i] for i in (0, 1, 3)))
     y = answer(transposed, p, Operands(x, w, None))
     back = answer(ordinary, turned(p), Operands(g, w.swapaxes(1, 2), None))
     assert inner(y, g) == inner(x, back)
@@ -73,7 +114,7 @@ def back_and_forth(transposed, ordinary, p, seed):
 @given(data=st.data(), seed=st.integers(0, 99))
 def test_gradients(operator, data, seed):
     call = data.draw(calls(operator, data.draw(st.integers(0, 1), label="smallest")))
-    x, w, g = integers(seed, call.x, call.w, call.y)
+    x, w, g = integers(seed, "int64", call.x, call.w, call.y)
     y = getattr(tconv, operator)(x, w, **call.arguments)
     of_x = getattr(tconv, f"{operator}_input_vjp")(g, w, input_size=x.shape[2:], **call.arguments)
     of_w = getattr(tconv, f"{operator}_weight_vjp")(x, g, kernel_size=w.shape[2:], **call.arguments)
@@ -86,9 +127,9 @@ def test_gradients(operator, data, seed):
 @settings(max_examples=40)
 @given(data=st.data(), seed=st.integers(0, 99))
 def test_bilinear(operator, name, data, seed):
-    p = data.draw(small_problems(operator, ["int64"]))
+    p = data.draw(problems_for(name, operator))
     x_shape, w_shape, bias_shape, _ = shapes(p)
-    x, x2, w, w2, bias = integers(seed, x_shape, x_shape, w_shape, w_shape, bias_shape)
+    x, x2, w, w2, bias = integers(seed, p.dtype, x_shape, x_shape, w_shape, w_shape, bias_shape)
 
     def f(x, w, bias=None):
         return answer(name, p, Operands(x, w, bias))
@@ -106,21 +147,21 @@ def test_bilinear(operator, name, data, seed):
 @given(data=st.data(), seed=st.integers(0, 99), steps=st.integers(1, 4))
 def test_shift(name, data, seed, steps):
     """Moving the input by m moves the output by stride*m."""
-    p = data.draw(small_problems("conv_transpose", ["int64"]))
+    p = data.draw(problems_for(name, "conv_transpose"))
     operands = small_integers(p, seed)
     first, *others = p.axes
     first = replace(first, size_in=first.size_in + steps, crop=first.crop + first.stride * steps)
+    longer = replace(p, axes=(first, *others))
+    assume(not refuses(name, longer))
     moved = np.pad(operands.x, [(0, 0)] * 3 + [(steps, 0)] + [(0, 0)] * len(others))
-    np.testing.assert_array_equal(
-        answer(name, replace(p, axes=(first, *others)), operands._replace(x=moved)), answer(name, p, operands)
-    )
+    np.testing.assert_array_equal(answer(name, longer, operands._replace(x=moved)), answer(name, p, operands))
 
 
 @ways
 @settings(max_examples=40)
 @given(data=st.data(), seed=st.integers(0, 99))
 def test_groups_and_batch_are_blocks(operator, name, data, seed):
-    p = data.draw(small_problems(operator, ["int64"]))
+    p = data.draw(problems_for(name, operator))
     x, w, bias = small_integers(p, seed)
     y = answer(name, p, Operands(x, w, bias))
     alone = replace(p, batch=1, groups=1)
@@ -135,10 +176,10 @@ def test_groups_and_batch_are_blocks(operator, name, data, seed):
 @given(data=st.data(), seed=st.integers(0, 99))
 def test_separable(operator, name, data, seed):
     """A kernel that is a product of kernels for one axis each can be applied axis by axis."""
-    p = replace(data.draw(small_problems(operator, ["int64"])), batch=1, groups=1, channels_in=1, channels_out=1)
+    p = replace(data.draw(problems_for(name, operator)), batch=1, groups=1, channels_in=1, channels_out=1)
     count = len(p.axes)
-    x, *kernels = integers(seed, shapes(p)[0], *((a.size_kernel,) for a in p.axes))
-    w = np.ones((1, 1, 1), int)
+    x, *kernels = integers(seed, p.dtype, shapes(p)[0], *((a.size_kernel,) for a in p.axes))
+    w = np.ones((1, 1, 1), p.dtype)
     for kernel in kernels:
         w = np.multiply.outer(w, kernel)
     y = x
@@ -146,7 +187,7 @@ def test_separable(operator, name, data, seed):
         only = [replace(a, size_in=n, size_out=n, size_kernel=1, stride=1, dilation=1, crop=0) for n in y.shape[3:]]
         only[number] = a
         one = replace(p, axes=tuple(only))
-        y = answer(name, one, Operands(y, kernel.reshape(1, 1, 1, *shapes(one)[1][3:]), None))
+        y = answer(either(name, one), one, Operands(y, kernel.reshape(1, 1, 1, *shapes(one)[1][3:]), None))
     assert y.ndim == 3 + count
     np.testing.assert_array_equal(answer(name, p, Operands(x, w, None)), y)
 
@@ -157,7 +198,7 @@ def test_separable(operator, name, data, seed):
 def test_input_and_kernel_change_places(name, data, seed):
     """X(z^s) W(z^d) is a product of polynomials: x with stride s and w with dilation d play the same part."""
     p = replace(
-        data.draw(small_problems("conv_transpose", ["int64"])),
+        data.draw(problems_for(name, "conv_transpose")),
         batch=1,
         groups=1,
         channels_in=1,
@@ -171,15 +212,15 @@ def test_input_and_kernel_change_places(name, data, seed):
             for a in p.axes
         ),
     )
-    np.testing.assert_array_equal(answer(name, p, Operands(x, w, None)), answer(name, other, Operands(w, x, None)))
+    changed = answer(either(name, other), other, Operands(w, x, None))
+    np.testing.assert_array_equal(answer(name, p, Operands(x, w, None)), changed)
 
 
-@pytest.mark.parametrize("ordinary", ORDINARY)
-@pytest.mark.parametrize("transposed", TRANSPOSED)
+@pairs
 @settings(max_examples=40)
 @given(data=st.data(), seed=st.integers(0, 99))
 def test_stride_one_is_convolution_with_the_turned_kernel(transposed, ordinary, data, seed):
-    p = data.draw(small_problems("conv_transpose", ["int64"]))
+    p = data.draw(problems_for_both(transposed, ordinary, stride_one=True))
     p = replace(p, axes=tuple(replace(a, stride=1) for a in p.axes))
     operands = small_integers(p, seed)
     full = replace(
@@ -195,11 +236,12 @@ def test_stride_one_is_convolution_with_the_turned_kernel(transposed, ordinary, 
 
 @pytest.mark.parametrize("name", TRANSPOSED)
 def test_an_impulse_places_the_kernel(name):
-    p = problem("conv_transpose", axis(3, 4, 3), axis(4, 3, 2), dtype="int64")
-    w = np.arange(1, 13).reshape(1, 1, 1, 4, 3)
-    x = np.zeros(shapes(p)[0], int)
+    dtype = "int64" if name in WHOLE else "float64"
+    p = problem("conv_transpose", axis(3, 4, 3), axis(4, 3, 2), dtype=dtype)
+    w = np.arange(1, 13).reshape(1, 1, 1, 4, 3).astype(dtype)
+    x = np.zeros(shapes(p)[0], dtype)
     x[..., 1, 2] = 1
-    want = np.zeros(shapes(p)[3], int)
+    want = np.zeros(shapes(p)[3], dtype)
     want[..., 3:7, 4:7] = w
     np.testing.assert_array_equal(answer(name, p, Operands(x, w, None)), want)
 
@@ -207,12 +249,9 @@ def test_an_impulse_places_the_kernel(name):
 # The number of threads changes nothing, not even the last bit.
 
 
-@ways
-@pytest.mark.parametrize("dtype", ["float32", "complex64"])
-@pytest.mark.parametrize("case", LARGE)
+@pytest.mark.parametrize(("case", "dtype", "operator", "name"), every_way(LARGE, "float32", "complex64"))
 def test_threads(case, dtype, operator, name):
-    p = replace(LARGE[case], dtype=dtype)
-    p = p if operator == "conv_transpose" else turned(p)
+    p = of(operator, LARGE[case], dtype)
     operands = random_floats(p, 0)
     one, two = (answer(name, p, operands, threads) for threads in (1, 2))
     assert one.tobytes() == two.tobytes()

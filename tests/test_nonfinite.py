@@ -9,45 +9,47 @@ import pytest
 
 import tconv
 from tests.cases import SMALL
-from tests.problems import expected_publicly, for_operator, public_arguments, public_shapes, turned
-
-pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")  # from the oracle
-
-OPERATORS = ("conv_transpose", "conv")
-ways = pytest.mark.parametrize(
-    ("operator", "name"), [(operator, name) for operator in OPERATORS for name in for_operator(operator)]
+from tests.problems import (
+    axis,
+    every_way,
+    expected_publicly,
+    of,
+    problem,
+    public_arguments,
+    public_shapes,
+    takers,
 )
+
+# See test_winograd.test_declined_weights_are_no_reason_to_warn.
+pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered in dot:RuntimeWarning")
 
 
 @lru_cache
 def spoiled(case, operator, where, dtype):
     """A problem, operands with +inf, -inf and nan somewhere in them, and the oracle's answer."""
-    p = SMALL[case] if operator == "conv_transpose" else turned(SMALL[case])
+    p = of(operator, SMALL[case], dtype)
     rng = np.random.default_rng(len(case))
     operands = [rng.integers(-3, 4, shape).astype(dtype) for shape in public_shapes(p)]
     for value in (np.inf, -np.inf, np.nan):
         for a in operands if where == "everywhere" else [operands[("x", "w").index(where)]]:
             a[tuple(rng.integers(0, a.shape))] = value
-    return p, operands, expected_publicly(p, *operands)
+    with np.errstate(invalid="ignore"):
+        return p, operands, expected_publicly(p, *operands)
 
 
-@ways
-@pytest.mark.parametrize("dtype", ["float32", "complex64"])
+@pytest.mark.parametrize(("case", "dtype", "operator", "name"), every_way(SMALL, "float32", "complex64"))
 @pytest.mark.parametrize("where", ["x", "w", "everywhere"])
-@pytest.mark.parametrize("case", SMALL)
 def test_reach(case, where, dtype, operator, name):
     p, operands, want = spoiled(case, operator, where, dtype)
-    # Through the public function: an algorithm may decline such weights, and then another one is taken.
+    # Through the public function: an algorithm may decline such numbers, and then another one is taken.
     got = getattr(tconv, operator)(*operands, method=name, **public_arguments(p))
     for part in ("real", "imag"):
         np.testing.assert_array_equal(getattr(got, part), getattr(want, part), strict=True)
 
 
-@ways
-def test_probe_of_the_conventions_table(operator, name):
+@pytest.mark.parametrize("name", takers(problem("conv_transpose", axis(3, 3, 3, crop=1))))
+def test_probe_of_the_conventions_table(name):
     """x = [inf, 1], w = [1, 0, 2], stride 2: 0 * inf is nan where that tap exists, and nowhere else."""
-    if operator == "conv":
-        pytest.skip("a transposed convolution")
     y = tconv.conv_transpose([[[np.inf, 1]]], [[[1.0, 0, 2]]], stride=2, method=name)
     np.testing.assert_array_equal(y, [[[np.inf, np.nan, np.inf, 0, 2]]])
     y = tconv.conv_transpose([[[1.0, 2, 3]]], [[[1.0, np.inf, 2]]], stride=3, padding=1, method=name)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
 
-from tconv.algorithms import ALGORITHMS, scatter
+from tconv.algorithms import ALGORITHMS
 from tconv.cli import checks, document, photograph, tour
 
 
@@ -55,18 +56,38 @@ def test_writes_the_photograph(shown, folder):
         assert picture.size == (1024, 1024)
 
 
-def test_every_algorithm_has_a_row():
+def test_every_algorithm_has_a_row(shown):
     assert {name for name, _ in checks.rows()} == set(ALGORITHMS)
+    for name, operator in checks.rows():
+        cells = [line.replace("|", " ").split() for line in shown.stdout.splitlines()]
+        (counts,) = ([int(count) for count in row[2:]] for row in cells if row[:2] == [name, operator])
+        assert len(counts) == len(checks.CHECKS)
+        assert min(counts) >= 3
 
 
-def twice_at_the_origin(problem, packed, x, bias, y, threads):
-    scatter.forward(problem, packed, x, bias, y, threads)
+def spoiled(name, spoil):
+    """The algorithm ``name``, with something done to its results."""
+    algorithm = ALGORITHMS[name]
+
+    def forward(problem, packed, x, bias, y, threads):
+        done = algorithm.forward(problem, packed, x, bias, y, threads)
+        spoil(y, threads)
+        return done
+
+    return SimpleNamespace(supports=algorithm.supports, cost=algorithm.cost, prepare=algorithm.prepare, forward=forward)
+
+
+def twice_at_the_origin(y, threads):
     y[(0,) * y.ndim] *= 2
 
 
-class Broken:
-    supports, cost, prepare = scatter.supports, scatter.cost, scatter.prepare
-    forward = staticmethod(twice_at_the_origin)
+def nowhere_a_number(y, threads):
+    if y.dtype.kind == "f":
+        y[...] = np.nan
+
+
+def off_by_the_threads(y, threads):
+    y *= 1 + threads * np.float32(2**-20)
 
 
 @pytest.fixture
@@ -74,27 +95,29 @@ def quiet():
     return Console(width=80, quiet=True)
 
 
-def test_a_wrong_value_anywhere_fails_every_check(monkeypatch):
-    monkeypatch.setitem(ALGORITHMS, "scatter", Broken)
-    for name in ("symbols", "integers", "floats", "adjoint"):
-        case, complaint = next(checks.CHECKS[name]("scatter", "conv_transpose"))
-        assert complaint, (name, case)
+@pytest.mark.parametrize("name", ["scatter", "winograd"])
+def test_a_wrong_value_anywhere_fails_every_check(name, monkeypatch):
+    monkeypatch.setitem(ALGORITHMS, name, spoiled(name, twice_at_the_origin))
+    for check in ("symbols", "integers", "floats", "adjoint"):
+        case, complaint = next(checks.CHECKS[check](name, "conv_transpose"))
+        assert complaint, (check, case)
 
 
-def test_results_that_change_with_the_threads_are_noticed(monkeypatch):
-    class Wavering(Broken):
-        @staticmethod
-        def forward(problem, packed, x, bias, y, threads):
-            scatter.forward(problem, packed, x, bias, y, threads)
-            y *= 1 + threads * np.float32(2**-20)
+def test_nan_is_a_wrong_value(monkeypatch):
+    monkeypatch.setitem(ALGORITHMS, "winograd", spoiled("winograd", nowhere_a_number))
+    for check in (checks.integers, checks.floats, checks.adjoint):
+        assert all(complaint for _, complaint in check("winograd", "conv_transpose"))
 
-    monkeypatch.setitem(ALGORITHMS, "scatter", Wavering)
-    complaints = [what for _, what in checks.threads("scatter", "conv_transpose")]
+
+@pytest.mark.parametrize("name", ["scatter", "winograd"])
+def test_results_that_change_with_the_threads_are_noticed(name, monkeypatch):
+    monkeypatch.setitem(ALGORITHMS, name, spoiled(name, off_by_the_threads))
+    complaints = [what for _, what in checks.threads(name, "conv_transpose")]
     assert all(complaints)
 
 
 def test_a_failed_check_is_named_and_ends_with_status_1(monkeypatch, capsys):
-    monkeypatch.setitem(ALGORITHMS, "scatter", Broken)
+    monkeypatch.setitem(ALGORITHMS, "scatter", spoiled("scatter", twice_at_the_origin))
     monkeypatch.setattr(checks, "rows", lambda: [("scatter", "conv_transpose")])
     monkeypatch.setattr(checks, "CHECKS", {"floats": checks.floats})
     monkeypatch.setattr("tconv.cli.compiling.compile_kernels", lambda console: None)

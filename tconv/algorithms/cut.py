@@ -148,6 +148,14 @@ class Cut:
         return sum(group.lines * group.streams for group in self.groups)
 
     @property
+    def weights(self) -> int:
+        """Of one group of channels, for each channel in."""
+        return sum(
+            group.lines * sum(segment.count * group.taps(segment) for segment in group.segments)
+            for group in self.groups
+        )
+
+    @property
     def copied(self) -> bool:
         """Whether the input has to be copied, even one whose last axis is contiguous."""
         return not self.choice.gathered or self.parts > 1 or any(axis.split > 1 for axis in self.axes)
@@ -267,7 +275,7 @@ def _cycles(problem: Problem, cut: Cut) -> float:
     if cut.copied:
         parts = prod(len(axis.parts) for axis in cut.axes)
         copying = problem.batch * depth * prod(cut.pitches) * parts * (SCATTER if choice.channels_in_lanes else COPY)
-    weights = problem.groups * depth * sum(group.lines * sum(map(group.taps, group.segments)) for group in cut.groups)
+    weights = problem.groups * depth * cut.weights
     return problem.groups * (product_cycles + gathering + writing + copying) + reading(problem, weights)
 
 
