@@ -41,9 +41,6 @@ from tests.problems import (
 )
 from tests.strategies import overlapping_problems
 
-# See test_declined_weights_are_no_reason_to_warn.
-pytestmark = pytest.mark.filterwarnings("ignore:.* encountered in dot:RuntimeWarning")
-
 T = "conv_transpose"
 OPERATORS = (T, "conv")
 CASES = {
@@ -283,8 +280,6 @@ def test_overflow_on_the_way(stage, seen):
     assert got.tobytes() == direct.tobytes()
 
 
-@pytest.mark.xfail(reason="NumPy warns of what it meets when weights are transformed", raises=RuntimeWarning)
-@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("weight", [np.inf, HUGE])
 def test_declined_weights_are_no_reason_to_warn(weight):
     p = replace(OVERLAPPING["k3s1_k3s1"], dtype="float32")

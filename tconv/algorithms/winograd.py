@@ -52,8 +52,9 @@ def cost(problem: Problem, threads: int) -> Cost:
 def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray | None:
     """The weights, transformed along each axis and packed; None if one is not finite."""
     best = patched(problem, threads)
-    for axis in best.axes:
-        w = np.tensordot(w, axis.weights(w.dtype), axes=(3, 0))  # the axis becomes the last
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is looked for below
+        for axis in best.axes:
+            w = np.tensordot(w, axis.weights(w.dtype), axes=(3, 0))  # the axis becomes the last
     return engine.prepare(problem, best.scheme, w, threads)
 
 
