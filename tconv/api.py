@@ -94,7 +94,8 @@ def conv_transpose(
         Not used when ``layout`` has no C: then ``w`` has spatial axes only.
     method : str, default "auto"
         The algorithm: "auto" takes the fastest by the planner's model, a name takes that one. `plan` shows
-        both.
+        both. "winograd" rounds otherwise than a direct sum; "auto" takes it where the bound on its errors is
+        at most four times larger. "polyphase" is always direct.
     threads : int, optional
         How many threads to use at most; by default all that Numba has. The result has the same bits for any
         number.
@@ -214,7 +215,8 @@ def conv(
         Not used when ``layout`` has no C: then ``w`` has spatial axes only.
     method : str, default "auto"
         The algorithm: "auto" takes the fastest by the planner's model, a name takes that one. `plan` shows
-        both.
+        both. "winograd" rounds otherwise than a direct sum; "auto" takes it where the bound on its errors is
+        at most four times larger. "polyphase" is always direct.
     threads : int, optional
         How many threads to use at most; by default all that Numba has. The result has the same bits for any
         number.
