@@ -101,7 +101,7 @@ def share_of_limit(results: Results, row: Row, engine: str) -> tuple[float, str]
     """Part of the machine's limit that the engine reaches, and which limit: "arithmetic" or "memory".
 
     The limit is the longer of: operations at the measured multiply-add peak; input, weights and output at the
-    measured copy bandwidth.
+    measured copy bandwidth. Operations are those of the definition: who multiplies less can pass the limit.
     """
     ms, limits = milliseconds(row, engine), results["limits"]
     if ms is None or not limits.get("operations"):
