@@ -160,14 +160,15 @@ def test_public_dtypes(case, dtype, operator, name):
 
 
 def variants():
-    """Of all kernels: their names and the types for which they were compiled."""
-    return {
-        (member.__name__, types)
+    """Of all kernels, and of what they call by its address: their names and the types for which they were compiled."""
+    members = [
+        getattr(member, "_dispatcher", member)
         for module_name, module in list(sys.modules.items())
         if module_name.startswith("tconv.kernels.")
         for member in vars(module).values()
-        if isinstance(member, Dispatcher)
-        for types in member.signatures
+    ]
+    return {
+        (member.__name__, types) for member in members if isinstance(member, Dispatcher) for types in member.signatures
     }
 
 

@@ -20,9 +20,6 @@ from tests.problems import (
     takers,
 )
 
-# See test_winograd.test_declined_weights_are_no_reason_to_warn.
-pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered in dot:RuntimeWarning")
-
 
 @lru_cache
 def spoiled(case, operator, where, dtype):

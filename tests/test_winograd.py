@@ -198,6 +198,20 @@ def test_as_accurate_as_the_direct_sum(case, seed):
     assert 0 < patchwise < 2 * direct
 
 
+def test_it_is_chosen_by_itself_only_where_it_is_accurate():
+    """A bound of 2.6 times the direct sum's: 9 times the size, and 73 roundings for 257."""
+    p = problem(T, *(axis(64, 4, 2, crop=1),) * 2, channels_in=64, channels_out=64, dtype="float32")
+    found = patched(p, 1)
+    assert [along.outputs for along in found.axes] == [3, 3]
+    assert found.loss == pytest.approx(3 * 3 * (64 + 1 + 4 + 4) / (2 * 2 * 64 + 1))
+    assert winograd.cost(p, 1).seconds < np.inf
+    for case, operator in FITTING:
+        p = of(operator, CASES[case], "float32")
+        accurate = min(way.loss for way in patches.ways(p)) <= patches.LOSS
+        assert (patched(p, 1).loss <= patches.LOSS) == (winograd.cost(p, 1).seconds < np.inf) == accurate
+    assert winograd.cost(problem(T, axis(9, 4, 2), dtype="object"), 1).seconds == np.inf
+
+
 # What it declines: numbers that are not finite, or would not be on the way. It is for the next algorithm then.
 
 
