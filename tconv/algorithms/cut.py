@@ -43,7 +43,7 @@ if (
 ):  # on a Zen 3 core, two multiplications of 32 bytes a cycle: fitted to the benchmark's layers, most within 15 %
     FROM_PANEL = {4: 7.0, 2: 4.0, 1: 3.0}
     IN_PLACE = {4: 19.0, 2: 14.5, 1: 12.0}
-    IN_CHANNELS = {1: 5.7, 2: 10.5}
+    IN_CHANNELS = {1: 4.0, 2: 7.3}
     GATHER, SCATTER, FIND = 12.0, 25.0, 1500.0
     START, WRITE_RUN, WRITE_ELEMENT = 240.0, 17.0, 26.0
 else:  # on an Ice Lake core, two of 64 bytes
