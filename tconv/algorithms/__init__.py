@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tconv.algorithms import polyphase, scatter, sliding_window, winograd, zero_insertion
+from tconv.algorithms import overlap_add, polyphase, scatter, sliding_window, winograd, zero_insertion
 from tconv.algorithms.cost import Cost
 from tconv.geometry import Problem
 
@@ -44,6 +44,7 @@ class Algorithm(Protocol):
 ALGORITHMS: dict[str, Algorithm] = {
     "polyphase": polyphase,
     "winograd": winograd,
+    "overlap_add": overlap_add,
     "scatter": scatter,
     "zero_insertion": zero_insertion,
     "sliding_window": sliding_window,

@@ -116,6 +116,12 @@ def copy_vector(lanes, source, from_, target, to):
         target[to + lane] = source[from_ + lane]
 
 
+def add_row(count, source, from_, target, to):
+    """Add ``count`` elements to those of ``target``."""
+    for i in range(count):
+        target[to + i] = target[to + i] + source[from_ + i]
+
+
 def expect(target, first, end):
     """Ask for the cache lines of ``target[first:end]``, to be written soon; changes nothing."""
 
@@ -135,6 +141,29 @@ def _copied(typing, source, from_, target, to):
         return context.get_dummy_value()
 
     return types.void(source, types.int64, target, types.int64), codegen
+
+
+@intrinsic
+def _added(typing, count, source, from_, target, to):
+    def codegen(context, builder, signature, values):
+        count, _, from_, _, to = values
+        vector = vector_type(source)
+        add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
+        here, there = (
+            builder.gep(data_of(context, builder, array, values[i]), [at])
+            for array, i, at in ((source, 1, from_), (target, 3, to))
+        )
+        lanes = INT(vector.count)
+        whole = builder.mul(builder.sdiv(count, lanes), lanes)
+        with cgutils.for_range_slice(builder, INT(0), whole, lanes, intp=INT) as (at, _):
+            total = add(load_vector(builder, there, at, vector), load_vector(builder, here, at, vector))
+            store_vector(builder, total, there, at)
+        with cgutils.for_range_slice(builder, whole, count, INT(1), intp=INT) as (at, _):
+            place = builder.gep(there, [at])
+            builder.store(add(builder.load(place), builder.load(builder.gep(here, [at]))), place)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, source, types.int64, target, types.int64), codegen
 
 
 @intrinsic
@@ -162,6 +191,14 @@ def _taken(typing, counter, count):
 def _copy_vector(lanes, source, from_, target, to):
     def call(lanes, source, from_, target, to):
         _copied(source, from_, target, to)
+
+    return call
+
+
+@overload(add_row)
+def _add_row(count, source, from_, target, to):
+    def call(count, source, from_, target, to):
+        _added(count, source, from_, target, to)
 
     return call
 

@@ -158,7 +158,7 @@ def _every(builder: ir.IRBuilder, loaded: list[ir.Value], span: int, first: int)
     found = loaded[0]
     for v in range(1, len(loaded)) if span > 1 or first else ():
         if v > 1 and all(vector != v for vector, _ in places):
-            break
+            continue
         indices = [
             lanes + at if vector == v else at if v == 1 and vector == 0 else lane
             for lane, (vector, at) in enumerate(places)

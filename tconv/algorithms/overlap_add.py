@@ -1,0 +1,256 @@
+"""Overlap and add: the document's procedure on register tiles, for few channels out.
+
+Each input is multiplied by all taps of all channels out at once, which fills the rows of a matrix product where the
+phases by themselves would not, and reads each input once. The products are then added where they land, band by band of
+the output, in sums that stay in the second-level cache.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import product
+from math import ceil, prod
+from typing import NamedTuple
+
+import numpy as np
+
+from tconv.algorithms.cost import Cost
+from tconv.algorithms.cut import GATHER, START, WRITE_RUN, lanes_of, panels, reading, weaving
+from tconv.algorithms.engine import CLOCK, fill
+from tconv.geometry import Problem
+from tconv.kernels import overlap_add
+from tconv.kernels.launch import launch
+from tconv.kernels.overlap_add import Overlap
+from tconv.kernels.polyphase import padded_rows, panel_height
+from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
+from tconv.memory import aligned_empty, ascending, flat, workspace
+from tconv.taps import multiplications
+
+SUMS_BYTES = 512 * 1024  # of a band; more where a band would be mostly margin
+MOST_SUMS_BYTES = 2**20
+SLICES = 2  # register tiles of columns to a tile
+ADD, CLEAR = 5.0, 14.0  # cycles to add a vector of products; for a vector of sums to be cleared and read again
+
+
+class Scheme(NamedTuple):
+    """The tables of one problem."""
+
+    overlap: Overlap
+    axes: np.ndarray
+    reaches: np.ndarray
+    shifts: np.ndarray
+    offsets: np.ndarray
+    bias_rows: np.ndarray
+    rows: int
+    sums_size: int
+    covers: bool  # every output is reached by a product
+
+
+def supports(problem: Problem) -> str | None:
+    """Transposed convolutions of real numbers whose sums for one position of the first axis fit in a cache."""
+    if problem.operator != "conv_transpose":
+        return "is for transposed convolution"
+    if problem.dtype.startswith("complex"):
+        return "is for real numbers"
+    if problem.channels_in == 0 or min(min(axis.size_in, axis.size_kernel) for axis in problem.axes) == 0:
+        return "has nothing to multiply"
+    if _bytes(problem, _sums(problem, 1)) > MOST_SUMS_BYTES:
+        return "has more sums than a cache holds"
+    return None
+
+
+def _bytes(problem: Problem, size: int) -> int:
+    return size * (8 if problem.dtype == "object" else np.dtype(problem.dtype).itemsize)
+
+
+def _natural(problem: Problem) -> list[int]:
+    """Sizes of the output before it is cropped."""
+    return [(a.size_in - 1) * a.stride + (a.size_kernel - 1) * a.dilation + 1 for a in problem.axes]
+
+
+def _margin(problem: Problem) -> int:
+    first = problem.axes[0]
+    return (first.size_kernel - 1) * first.dilation // first.stride
+
+
+def _pitch(problem: Problem, band: int) -> int:
+    """Positions to a row of sums, and what vectors are read beyond."""
+    last = problem.axes[-1]
+    reach = (last.size_kernel - 1) * last.dilation // last.stride
+    positions = last.size_in + reach if len(problem.axes) > 1 else band + 2 * _margin(problem)
+    lanes = lanes_of(problem.dtype)
+    return ceil((positions + 1) / lanes) * lanes
+
+
+def _sums(problem: Problem, band: int) -> int:
+    """Size of the sums of a band."""
+    lines = 1
+    if len(problem.axes) > 1:
+        lines = problem.axes[0].stride * (band + 2 * _margin(problem)) * prod(_natural(problem)[1:-1])
+    size: int = lines * problem.channels_out * problem.axes[-1].stride * _pitch(problem, band)
+    return size + lanes_of(problem.dtype)
+
+
+def _band(problem: Problem) -> int:
+    """Positions to a band: what fits in the cache, and at least four times what is computed twice."""
+    positions = ceil(_natural(problem)[0] / problem.axes[0].stride)
+    band = 1
+    while band < positions:
+        size = _bytes(problem, _sums(problem, 2 * band))
+        if size > MOST_SUMS_BYTES or (size > SUMS_BYTES and band >= 4 * _margin(problem)):
+            break
+        band *= 2
+    return ceil(positions / ceil(positions / band))
+
+
+@lru_cache(maxsize=512)
+def scheme(problem: Problem) -> Scheme:
+    """The tables: the same for any number of threads, and so are the bits."""
+    axes, lanes = problem.axes, lanes_of(problem.dtype)
+    *outer, last = axes
+    band, margin, natural = _band(problem), _margin(problem), _natural(problem)
+    taps = list(product(*(range(axis.size_kernel) for axis in outer)))
+    rows = len(taps) * problem.channels_out * last.size_kernel
+    tile = lanes * POSITION_VECTORS * SLICES
+    positions = ceil(natural[0] / axes[0].stride)
+    lines = [axes[0].stride * (band + 2 * margin), *natural[1:]]
+    overlap = Overlap(
+        lanes=lanes,
+        batch=problem.batch,
+        groups=problem.groups,
+        channels_in=problem.channels_in,
+        channels_out=problem.channels_out,
+        taps=len(taps),
+        kernel=last.size_kernel,
+        weights=padded_rows(0, lanes, rows) * problem.channels_in,
+        tile=tile,
+        band=band,
+        bands=ceil(positions / band),
+        margin=margin,
+        pitch=_pitch(problem, band),
+        x_batch=0,
+        x_group=0,
+        x_channel=0,
+        y_batch=0,
+        y_group=0,
+        y_channel=0,
+    )
+    reached = [last.dilation * j for j in range(last.size_kernel)]
+    zeros = [0] * len(axes)
+    return Scheme(
+        overlap=overlap,
+        axes=np.array([
+            [axis.size_in for axis in axes], zeros, [axis.stride for axis in axes], natural,
+            [axis.crop for axis in axes], [axis.size_out for axis in axes], zeros, lines,
+        ]),
+        reaches=np.array(
+            [[axis.dilation * j for axis, j in zip(outer, tap, strict=True)] for tap in taps], np.int64
+        ).reshape(len(taps), len(outer)),
+        shifts=np.array([[t // last.stride for t in reached], [t % last.stride for t in reached]]),
+        offsets=np.arange(problem.channels_in) * tile,
+        bias_rows=np.array([[0, channel] for channel in range(problem.channels_out)], np.int64).reshape(-1, 2),
+        rows=rows,
+        sums_size=ceil(_sums(problem, band) / 64) * 64,
+        covers=all(a.crop >= 0 and a.crop + a.size_out <= n for a, n in zip(axes, natural, strict=True)),
+    )  # fmt: skip
+
+
+def cost(problem: Problem, threads: int) -> Cost:
+    """Cycles of gathering, products, additions and writing; inputs of the margins count twice."""
+    best = scheme(problem)
+    overlap, lanes = best.overlap, best.overlap.lanes
+    inputs = problem.batch * problem.groups * prod(axis.size_in for axis in problem.axes)
+    last = problem.axes[-1].size_in
+    again = (overlap.band + overlap.margin) / overlap.band
+    vectors = inputs / last * ceil(last / lanes) * again
+    tiles = inputs / last * (ceil(last / (POSITION_VECTORS * lanes) * 3) / 3) * again
+    each, count = panels(False, True, lanes, best.rows)
+    products = tiles * (each * problem.channels_in + START * count)
+    outputs = problem.batch * problem.groups * problem.channels_out * prod(axis.size_out for axis in problem.axes)
+    stride = problem.axes[-1].stride
+    writing = (
+        outputs / lanes * (weaving(stride, lanes) + CLEAR * again) + outputs / problem.axes[-1].size_out * WRITE_RUN
+    )
+    cycles = products + vectors * (GATHER * problem.channels_in + ADD * best.rows) + writing
+    cycles += reading(problem, problem.groups * overlap.weights)
+    sizes = (problem.groups * overlap.weights, problem.channels_in * inputs, outputs)
+    itemsize = _bytes(problem, 1)
+    scratch = problem.channels_in * overlap.tile + (best.rows + POSITION_ROWS[0]) * overlap.tile + best.sums_size
+    seconds = cycles / min(threads, problem.batch * problem.groups * overlap.bands) / CLOCK
+    return Cost(2 * multiplications(problem), sum(sizes) * itemsize, threads * scratch * itemsize, seconds)
+
+
+def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray:
+    """The weights as rows of taps and channels out, in panels."""
+    best = scheme(problem)
+    spatial = range(3, w.ndim - 1)
+    rows = w.transpose(0, *spatial, 2, w.ndim - 1, 1).reshape(problem.groups, best.rows, problem.channels_in)
+    packed = aligned_empty(problem.groups * best.overlap.weights, w.dtype)
+    packed[:] = 0
+    by_group = packed.reshape(problem.groups, -1)
+    row = at = 0
+    while row < best.rows:
+        height = panel_height(0, best.overlap.lanes, best.rows - row)
+        used = rows[:, row : row + height].swapaxes(1, 2)
+        panel = by_group[:, at : at + height * problem.channels_in].reshape(problem.groups, -1, height)
+        panel[:, :, : used.shape[2]] = used
+        row += height
+        at += height * problem.channels_in
+    return packed
+
+
+def forward(
+    problem: Problem, packed: np.ndarray, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int
+) -> bool:
+    """Multiply every input by every tap, and add."""
+    best = scheme(problem)
+    if min(y.strides) < 0 or not y.flags.aligned:
+        whole = np.empty(y.shape, y.dtype)
+        forward(problem, packed, x, bias, whole, threads)
+        y[...] = whole
+        return True
+    if not best.covers:
+        fill(bias, y)
+    (inputs, from_), (output, to) = flat(ascending(x)), flat(y)
+    overlap = best.overlap._replace(
+        x_batch=from_[0], x_group=from_[1], x_channel=from_[2], y_batch=to[0], y_group=to[1], y_channel=to[2]
+    )
+    axes = best.axes.copy()
+    axes[overlap_add.X_STEP], axes[overlap_add.Y_STEP] = from_[3:], to[3:]
+    workers = min(threads, problem.batch * problem.groups * overlap.bands)
+    sizes = [
+        ceil(size / 64) * 64
+        for size in (
+            problem.channels_in * overlap.tile,
+            (best.rows + POSITION_ROWS[0]) * overlap.tile,
+            best.sums_size,
+        )
+    ]
+    memory = workspace(workers * sum(sizes), x.dtype)
+    panel, products, sums = np.split(memory, np.cumsum(sizes[:-1]) * workers)
+    exact = problem.dtype == "object"
+    if bias is None:
+        bias = np.zeros(problem.groups * problem.channels_out, y.dtype)
+    operands = (
+        np.zeros(1, np.int64),
+        overlap,
+        axes,
+        best.reaches,
+        best.shifts,
+        best.offsets,
+        best.bias_rows,
+        inputs,
+        packed,
+        np.require(bias, requirements=["C", "A", "W"]).reshape(-1),
+        output,
+    )
+    scratch = (
+        np.empty((workers, POSITION_VECTORS), np.int64),
+        np.empty((workers, overlap.taps), np.int64),
+        panel.reshape(workers, -1),
+        products.reshape(workers, -1),
+        sums.reshape(workers, -1),
+    )
+    work = overlap_add.work.reached(exact, y.dtype.char, *operands, *(of_workers[0] for of_workers in scratch))
+    launch(overlap_add.overlap_add, threads, exact, work, *operands, *scratch)
+    return True

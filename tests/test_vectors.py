@@ -1,0 +1,146 @@
+"""Vector operations for registers of every size, against the plain Python that defines them.
+
+This machine has registers of one size, and LLVM makes do with those for longer and shorter vectors. So what would be
+wrong elsewhere shows here: shuffles and masks are made anew for each number of lanes.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numba
+import numpy as np
+import pytest
+
+from tconv.kernels import interleave, transform, vectors, windows
+
+every_register = pytest.mark.parametrize("size", [16, 32, 64])
+every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+
+
+@pytest.fixture
+def lanes(size, dtype, monkeypatch):
+    """How many there are in registers of ``size`` bytes, for which code is made from now on."""
+    monkeypatch.setattr(vectors, "VECTOR_BYTES", size)
+    return size // np.dtype(dtype).itemsize
+
+
+def numbers(count, dtype):
+    return np.random.default_rng(count).integers(-99, 100, count).astype(dtype)
+
+
+def check(compiled, definition, target):
+    """Both make the same of ``target``."""
+    got, want = target.copy(), target.copy()
+    compiled(got)
+    definition(want)
+    np.testing.assert_array_equal(got, want)
+
+
+def copies(reach, size):
+    """What to copy from memory of ``size``: how many times, by which steps, from where, and which places of each."""
+    rng = np.random.default_rng(reach)
+    for count, step in ((1, 0), (4, reach), (3, reach + 5)):
+        last = size - (count - 1) * step
+        for first in (-2, 0, 9, last - reach, last - reach + 1, last - 1):
+            inside = [at for at in range(reach) if 0 <= first + at < last]
+            for some in (inside, [at for at in inside if rng.integers(3)], inside[1:-1], []):
+                held = sum(1 << at for at in some)
+                yield count, step, first, held - (held >> 63 << 64)  # as 64 bits are written in an int64
+
+
+@every_dtype
+@every_register
+def test_copies_of_lanes(size, dtype, lanes):
+    source, target = numbers(300, dtype), numbers(8 * lanes + 3, dtype)
+    intrinsic = windows._copied_lanes
+
+    @numba.njit
+    def copy(held, count, source, first, step, target):
+        intrinsic(held, count, source, first, step, target, 3, 2 * lanes)
+
+    for count, step, first, held in copies(lanes, source.size):
+        define = partial(windows.copy_lanes, lanes, held, count, source, first, step, to=3, pitch=2 * lanes)
+        check(partial(copy, held, count, source, first, step), lambda y: define(target=y), target)  # noqa: B023
+
+
+@every_dtype
+@every_register
+def test_copies_of_windows(size, dtype, lanes):
+    intrinsic = windows._copied_windows
+    shapes = [(span, window) for span, window in windows.WINDOWS if span * (lanes - 1) + window <= 64]
+    assert shapes
+    for span, window in shapes:
+        row, pitch = lanes + 1, window * (lanes + 1) + 3
+        source, target = numbers(500, dtype), numbers(4 * pitch + 3, dtype)
+
+        @numba.njit
+        def copy(held, count, source, first, step, target):
+            intrinsic(span, window, held, count, source, first, step, target, 3, pitch, row)  # noqa: B023
+
+        for count, step, first, held in copies(span * (lanes - 1) + window, source.size):
+            place = (span, window, lanes, held, count, source, first, step)
+            check(
+                partial(copy, held, count, source, first, step),
+                lambda y: windows.copy_windows(*place, y, 3, pitch, row),  # noqa: B023
+                target,
+            )
+
+
+@every_dtype
+@every_register
+def test_transforms(size, dtype, lanes):
+    place = (1, 7 * lanes, 2 * lanes, 30 * lanes)  # the first, and from there to other rows
+    place_to = (3, 6 * lanes, 2 * lanes, 24 * lanes)
+    source, target = numbers(64 * lanes, dtype), numbers(50 * lanes, dtype)
+    intrinsic = transform._transformed
+
+    @numba.njit
+    def compute(kind, width, source, target):
+        return intrinsic(kind, 2, 3, width, source, *place, target, *place_to)
+
+    for kind, matrix in enumerate(transform.MATRICES):
+        for width in (1, lanes, lanes + 1):
+
+            def define(y, kind=kind, width=width):
+                transform.transform(kind, 2, 3, width, lanes, source, *place, y, *place_to)
+
+            check(partial(compute, kind, width, source), define, target)
+        if dtype.startswith("float"):
+            assert not compute(kind, 1, source, target.copy())
+            for value in (np.inf, np.nan):
+                for row in range(len(matrix[0])):
+                    spoiled = source.copy()
+                    spoiled[1 + row * 7 * lanes + 2 * 2 * lanes + 30 * lanes + lanes - 1] = value  # of the last vector
+                    assert compute(kind, 1, spoiled, target.copy())
+
+
+@every_dtype
+@every_register
+def test_interleaving(size, dtype, lanes):
+    by_stream, by_line = 3 * lanes, 70 * lanes
+    lines, bias = np.array([[7, 1, 0], [4000, 3, 0]]), numbers(6, dtype)
+    sums, target = numbers(2 * by_line, dtype), numbers(6000, dtype)
+    intrinsic = interleave._interleaved
+    rng = np.random.default_rng(0)
+
+    @numba.njit
+    def weave(streams, total, first, lines, sums, bias, parts, low, high, y):
+        intrinsic(streams, total, first, 2, lines, 0, sums, 1, by_line, by_stream, bias, 1, parts, low, high, y, 5)
+
+    for total in range(1, 20):
+        whole = [(total, 0)] * 4
+        some = [
+            (min(streams, total - first), first) for streams, first in rng.integers(0, total, (4, 2)) + np.array([1, 0])
+        ]
+        for streams, first in whole + some:
+            parts = 2 if total % 2 == first % 2 == 0 and rng.integers(2) else 1
+            low, high = sorted(int(n) for n in rng.integers(-3, 2 * lanes * total, 2))
+
+            def define(y, total=total, streams=streams, first=first, parts=parts, low=low, high=high):
+                interleave.interleave(
+                    streams, total, first, lanes, 2, lines, 0, sums, 1, by_line, by_stream, bias, 1, parts,
+                    max(0, low), high, y, 5,
+                )  # fmt: skip
+
+            check(partial(weave, streams, total, first, lines, sums, bias, parts, max(0, low), high), define, target)
