@@ -165,7 +165,8 @@ def lanes_of(dtype: str) -> int:
     """Sums to one vector register; exact objects get short vectors, since theirs cost their full time."""
     if dtype == "object":
         return 2
-    return int(VECTOR_BYTES // np.empty(0, dtype).real.itemsize)
+    real = np.dtype(dtype).itemsize // (2 if dtype.startswith("complex") else 1)
+    return VECTOR_BYTES // real
 
 
 def cuts(problem: Problem) -> Iterator[Cut]:
