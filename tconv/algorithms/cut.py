@@ -165,8 +165,12 @@ def lanes_of(dtype: str) -> int:
     """Sums to one vector register; exact objects get short vectors, since theirs cost their full time."""
     if dtype == "object":
         return 2
-    real = np.dtype(dtype).itemsize // (2 if dtype.startswith("complex") else 1)
-    return VECTOR_BYTES // real
+    return VECTOR_BYTES // real_bytes(dtype)
+
+
+def real_bytes(dtype: str) -> int:
+    """Bytes of a number, or of each of the two parts of a complex one."""
+    return np.dtype(dtype).itemsize // (2 if dtype.startswith("complex") else 1)
 
 
 def cuts(problem: Problem) -> Iterator[Cut]:
@@ -282,7 +286,7 @@ def _cycles(problem: Problem, cut: Cut) -> float:
 
 def reading(problem: Problem, weights: int) -> float:
     """Cycles that so many weights take to come from memory, if they do not stay in a cache from call to call."""
-    size = weights * (8 if problem.dtype == "object" else np.empty(0, problem.dtype).real.itemsize)
+    size = weights * real_bytes(problem.dtype)
     return FROM_MEMORY * size if size > CACHED else 0.0
 
 
