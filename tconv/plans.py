@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
@@ -223,5 +223,5 @@ def _figures(cost: Cost) -> tuple[str, ...]:
         quantity(cost.operations, "FLOP"),
         quantity(cost.bytes_moved, "B"),
         quantity(cost.workspace, "B"),
-        quantity(cost.seconds, "s"),
+        quantity(cost.seconds, "s") if isfinite(cost.seconds) else "only if asked for by name",
     )

@@ -152,3 +152,11 @@ def test_a_repeated_call_neither_validates_nor_plans():
     assert len(calls_of(function)) <= 40
     assert len(calls_of(lambda: layer(x))) <= 15
     assert plans.plan_forward.cache_info().misses == 1
+
+
+def test_an_algorithm_that_is_only_for_those_who_name_it_says_so():
+    """One channel: Winograd's bound would be far above the direct sum's."""
+    plan = tconv.plan((1, 1, 96, 96), (1, 1, 4, 4), stride=2, padding=1)
+    (line,) = (line for line in str(plan).splitlines() if "winograd" in line)
+    assert line.endswith("only if asked for by name")
+    assert plan.choice != "winograd"
