@@ -134,8 +134,8 @@ class Cut:
 
     @property
     def pitches(self) -> tuple[int, ...]:
-        """Places on each axis of the buffer that holds the input; what is gathered needs no zeros around it."""
-        return tuple(axis.length if self.choice.gathered else axis.pitch for axis in self.axes)
+        """Places on each axis of the buffer that holds the input."""
+        return tuple(axis.length if self.bare else axis.pitch for axis in self.axes)
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -156,9 +156,19 @@ class Cut:
         )
 
     @property
+    def bare(self) -> bool:
+        """Whether positions are taken one by one, so that no zeros have to lie around the input."""
+        return self.choice.gathered or self.choice.channels_in_lanes
+
+    @property
+    def rearranged(self) -> bool:
+        """Whether the input has to be copied, whatever its layout."""
+        return not self.bare or self.parts > 1 or any(axis.split > 1 for axis in self.axes)
+
+    @property
     def copied(self) -> bool:
-        """Whether the input has to be copied, even one whose last axis is contiguous."""
-        return not self.choice.gathered or self.parts > 1 or any(axis.split > 1 for axis in self.axes)
+        """Whether it has to be copied if it lies channels first."""
+        return self.rearranged or self.choice.channels_in_lanes
 
 
 def lanes_of(dtype: str) -> int:
@@ -208,7 +218,7 @@ def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: 
     lanes = lanes_of(problem.dtype)
     last = axes[-1]
     reads_of = {p.residue: p.reads for p in last.phases}
-    dense = not choice.channels_in_lanes and (last.stride * parts in STREAMS or len(reads_of) == last.stride)
+    dense = last.stride * parts in STREAMS or len(reads_of) == last.stride
     residues = range(last.stride) if dense else sorted(reads_of)
     streams = tuple((residue, part) for residue in residues for part in range(parts))
     depth = problem.channels_in * parts
@@ -263,7 +273,7 @@ def _cycles(problem: Problem, cut: Cut) -> float:
     product_cycles = sum(_group_cycles(choice, lanes, depth, group) for group in cut.groups)
     gathering = 0.0
     if choice.channels_in_lanes:
-        product_cycles *= ceil(positions / CHANNEL_ROWS)
+        product_cycles *= ceil(positions / CHANNEL_ROWS[0])
     elif choice.gathered:
         product_cycles *= ceil(positions / (POSITION_VECTORS * lanes))
         separate = sum(group.outer_taps * len(group.last_reads) for group in cut.groups)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from math import ceil
+from math import ceil, prod
 from typing import NamedTuple
 
 import numpy as np
@@ -118,17 +118,25 @@ def _source(scheme: Scheme, steps: tuple[int, ...]) -> _Source:
     """The source for an input with these steps."""
     parts = scheme.cut.parts
     batch, group, channel, *by_axis = (step * parts for step in steps)
+    sizes = [axis.length for axis in scheme.cut.axes]
     copy, copy_axes, strides = None, scheme.halo_axes, {}
     at = np.array(by_axis)
-    if scheme.cut.copied or by_axis[-1] != 1:
-        copy = scheme.halo._replace(x_batch=batch, x_group=group, x_channel=channel)
+    channels_in_lanes = scheme.cut.choice.channels_in_lanes
+    if scheme.cut.rearranged or (channel if channels_in_lanes else by_axis[-1]) != 1:
+        side_by_side = by_axis == [prod(sizes[a + 1 :]) for a in range(len(sizes))]
+        copy = scheme.halo._replace(
+            x_batch=batch,
+            x_group=group,
+            x_channel=channel,
+            turned=int(channels_in_lanes and side_by_side and not scheme.cut.rearranged),
+        )
         copy_axes = scheme.halo_axes.copy()
         copy_axes[halo.X_STEP] = by_axis
-        at = np.array(scheme.cut.steps)
+        at = np.array(scheme.cut.steps) * scheme.halo.unit
     else:
         strides = {"image": batch, "group": group, "channel": channel}
     reads = scheme.reads.copy()
-    reads[:, -1] *= scheme.halo.subplane
+    reads[:, -1] *= scheme.halo.subplane * scheme.halo.unit
     reads[:, -1] += (scheme.reads[:, :-1] + scheme.axes[columns.FIRST]) @ at
     return _Source(copy, copy_axes, strides, at, reads)
 

@@ -11,16 +11,16 @@ import numpy as np
 
 from tconv.algorithms.cut import PANEL_VECTORS, Cut, Reads, RowGroup, Segment, cuts, union_of_reads
 from tconv.geometry import Problem
-from tconv.kernels.columns import CHANNEL_WEIGHTS, Shape, panel_pitch
+from tconv.kernels.columns import CHANNEL_WEIGHTS, READ_COUNT, Shape, panel_pitch
 from tconv.kernels.halo import Halo
 from tconv.kernels.polyphase import padded_rows
-from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
+from tconv.kernels.tile import CHANNEL_ROWS, POSITION_ROWS, POSITION_VECTORS
 from tconv.kernels.winograd import Patches
 
 UNITS_PER_THREAD = 12  # of 11 units one of two threads would wait for a tenth of the time
 UNITS_AT_ONCE = 8
 GROUPS_AT_ONCE = 8  # in one unit where groups are many: they share what is worked out for a tile
-CHANNEL_COLUMNS = 48  # positions to one tile with channels in the lanes
+CHANNEL_COLUMNS = 96  # positions to one tile with channels in the lanes
 SECTION_ROWS = 1024  # whose sums over one slice, 192 KiB, wait in the second-level cache for the next panel
 FEW_ROWS = 128  # for these, gathering counts: it goes better along lines, so a tile has several slices ...
 SLICES = 4  # ... but no more than this, each with a panel of its own ...
@@ -76,7 +76,7 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
     tile_starts = 1 if cut.choice.gathered and problem.batch * cut.columns <= cut.lanes else POSITION_VECTORS
     tile_columns = slice_columns = tile_starts * cut.lanes
     if cut.choice.channels_in_lanes:
-        tile_columns = slice_columns = tile_starts = CHANNEL_COLUMNS
+        tile_columns = slice_columns = cut.lanes * ceil(min(CHANNEL_COLUMNS, problem.batch * cut.columns) / cut.lanes)
     elif cut.choice.gathered and cut.rows <= FEW_ROWS:
         tile_columns *= max(1, min(SLICES, problem.batch * cut.columns // slice_columns // TILES))
     in_vectors = not (cut.choice.gathered or cut.choice.channels_in_lanes)
@@ -88,7 +88,12 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
     units = ceil(problem.groups / groups_at_once) * tiles * row_chunks
     last = axes[-1].count
     most_runs = tile_columns if last == 1 else ceil(tile_columns / last) + 1 + tile_columns // slice_columns
-    most_reads = max(section[3] for section in rows.sections)
+    most_reads = max(section[READ_COUNT] for section in rows.sections)
+    listed = tile_columns + CHANNEL_ROWS[1]
+    if cut.choice.channels_in_lanes:
+        most_copies = most_reads * listed
+    else:
+        most_copies = most_reads * (most_runs + ceil(tile_columns / cut.lanes)) if cut.choice.gathered else 0
 
     shape = Shape(
         channels_in_lanes=int(cut.choice.channels_in_lanes),
@@ -105,11 +110,11 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         row_chunks=row_chunks,
         groups_at_once=groups_at_once,
         units_at_once=max(1, min(UNITS_AT_ONCE, units // (UNITS_PER_THREAD * threads))),
-        lead=halo.lead * halo.unit,
+        listed=listed,
+        lead=halo.lead,
         image=halo.image,
         group=halo.group,
         channel=halo.channel,
-        unit=halo.unit,
         weights=rows.weights,
         interleaved=0,
         y_batch=0,
@@ -129,7 +134,7 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         packed_size=rows.weights * problem.groups,
         sums_size=ceil(rows.sums_size / 64) * 64,
         panel_size=ceil(rows.panel_size / 64) * 64,
-        most_copies=most_reads * (most_runs + ceil(tile_columns / cut.lanes)) if cut.choice.gathered else 0,
+        most_copies=most_copies,
         shape=shape,
         patches=SINGLE,
         halo=halo,
@@ -182,7 +187,7 @@ def halo_of(problem: Problem, cut: Cut) -> tuple[Halo, int]:
     subplane = prod(cut.pitches)
     plane = subplane * prod(len(axis.parts) for axis in cut.axes)
     lead = 0
-    if not cut.choice.gathered:
+    if not cut.bare:
         lead = sum(axis.low * step for axis, step in zip(cut.axes, cut.steps, strict=True))
     if cut.choice.channels_in_lanes:
         unit = problem.groups * channels
@@ -211,6 +216,7 @@ def halo_of(problem: Problem, cut: Cut) -> tuple[Halo, int]:
         lead=lead,
         plane=plane,
         subplane=subplane,
+        turned=0,
         **strides,
     )
     return halo, lead * halo.unit + problem.batch * halo.image + slack
@@ -281,7 +287,7 @@ class _Rows:
 
     def _panel(self, reads: tuple[Reads, ...]) -> Panel:
         """Where in ``self.reads`` a panel begins, its rows for one channel, and how many channels it holds."""
-        if not self._cut.choice.gathered:
+        if not self._cut.bare:
             return 0, 0, self._channels
         if reads not in self._panels:
             first = len(self.reads)
@@ -289,11 +295,14 @@ class _Rows:
                 part = self._parts[tuple(part for _, part in taps)]
                 self.reads.append((*(offset for offset, _ in taps), part))
             count = len(self.reads) - first
-            channels = max(
-                1, min(self._channels, PANEL_VECTORS // (ceil(self._tile_columns / self._cut.lanes) * max(1, count)))
-            )
-            pitch = panel_pitch(self._cut.lanes, self._slice_columns, count)
-            self.panel_size = max(self.panel_size, channels * pitch * (self._tile_columns // self._slice_columns))
+            channels = self._channels
+            if self._cut.choice.gathered:
+                channels = max(
+                    1,
+                    min(self._channels, PANEL_VECTORS // (ceil(self._tile_columns / self._cut.lanes) * max(1, count))),
+                )
+                pitch = panel_pitch(self._cut.lanes, self._slice_columns, count)
+                self.panel_size = max(self.panel_size, channels * pitch * (self._tile_columns // self._slice_columns))
             self._panels[reads] = first, count, channels
             self._rows_of[first] = {taps: row for row, taps in enumerate(product(*reads))}
         return self._panels[reads]
@@ -322,7 +331,8 @@ class _Rows:
         self.weights = base + before * self._channels
         self.sections[-1] = (first, count + 1, *panel, base, before, slice_, slice_)
         if in_lanes:
-            self.sums_size = max(self.sums_size, (self._tile_columns + 1) * (rows + 3 * self._cut.lanes))
+            whole = rows + 3 * self._cut.lanes
+            self.sums_size = max(self.sums_size, (2 * self._tile_columns + 1) * whole)
         else:
             self.sums_size = max(self.sums_size, sums + (rows + POSITION_ROWS[0]) * self._tile_columns)
 
@@ -353,10 +363,12 @@ class _Rows:
                     self.taps.extend(product(*outer, [taps[read] for read in segment.reads]))
 
     def _offsets(self, panel: Panel, reads: tuple[Reads, ...]) -> np.ndarray:
-        """What to add to the place of a position, for each step of the depth."""
-        if self._cut.choice.gathered:
+        """What to add to the place of a position, for each step of the depth; with channels in lanes, reads by tap."""
+        if self._cut.bare:
             first, count, channels = panel
             places = np.array([self._rows_of[first][taps] for taps in product(*reads)], np.int64)
+            if self._cut.choice.channels_in_lanes:
+                return places
             pitch = panel_pitch(self._cut.lanes, self._slice_columns, count)
             rows: np.ndarray = np.add.outer(np.arange(channels) * pitch, places * self._slice_columns)
             return rows.reshape(-1)
@@ -369,10 +381,7 @@ class _Rows:
             ],
             np.int64,
         )
-        channel = np.arange(self._channels) * halo.channel
-        if self._cut.choice.channels_in_lanes:
-            return np.add.outer(places * halo.unit, channel).reshape(-1)
-        return np.add.outer(channel, places).reshape(-1)
+        return np.add.outer(np.arange(self._channels) * halo.channel, places).reshape(-1)
 
 
 def even(work: list[int], chunks: int) -> np.ndarray:

@@ -30,11 +30,11 @@ class Shape(NamedTuple):
     row_chunks: int
     groups_at_once: int  # in one unit
     units_at_once: int  # taken by a worker: what one tile reads and writes, the next finds near
+    listed: int  # from one list of positions to the next, with channels in the lanes
     lead: int  # where the first image begins in what is read, and the strides from there
     image: int
     group: int
     channel: int
-    unit: int
     weights: int  # of one group of channels
     interleaved: int  # 1 if the streams of a line are written by vector shuffles
     y_batch: int
@@ -55,7 +55,7 @@ SEGMENT, SEGMENTS, STREAM, STREAMS, LINE, LINES, WEIGHTS, SUMS, GROUP, GROUP_LIN
 FIRST_STREAM, STREAM_COUNT, DEPTH, OFFSETS, PANEL, ADDED, TAPS, FIRST_PHASE = range(8)  # the last two: for packing
 TO, BIAS, PHASE = range(3)
 COLUMN, LENGTH, LAST, Y, INSIDE, SOURCE, OUTER = range(7)
-FROM, INTO, HELD = range(3)
+FROM, INTO, HELD, COPY_FIELDS = range(4)
 
 
 @inlined
@@ -128,7 +128,7 @@ def vector_columns(shape, axes, group, tile, position, starts, runs):
 
 
 @register_jitable
-def single_columns(shape, axes, group, tile, position, starts, runs):
+def single_columns(shape, axes, group, tile, position, runs):
     """Columns of a tile of positions one by one, without gaps."""
     last = axes.shape[1] - 1
     column = tile * shape.tile_columns
@@ -142,21 +142,14 @@ def single_columns(shape, axes, group, tile, position, starts, runs):
         for a in range(last, -1, -1):
             position[a] = line % axes[COUNT, a]
             line //= axes[COUNT, a]
-            at += position[a] * axes[STEP, a] * shape.unit
+            at += position[a] * axes[STEP, a]
         length = min(end - column, axes[COUNT, last] - position[last])
-        if shape.gathered:
-            length = min(length, shape.slice_columns - done % shape.slice_columns)
-        else:
-            for i in range(length):
-                starts[done + i] = at + i * shape.unit
+        length = min(length, shape.slice_columns - done % shape.slice_columns)
         image_to = image * shape.y_batch + group * shape.y_group
         _add_run(axes, position, image_to, at, done, length, runs, n_runs)
         n_runs += 1
         done += length
         column += length
-    if not shape.gathered:
-        for i in range(done, shape.tile_starts):
-            starts[i] = starts[0]
     return n_runs
 
 
@@ -192,6 +185,36 @@ def list_copies(shape, axes, section, reads, runs, n_runs, copies):
                 copies[n, HELD] = (2 << high - 1) - (1 << low) if some else 0  # right for all 64 bits, too
                 n += 1
     return n
+
+
+@register_jitable
+def list_positions(shape, axes, section, reads, runs, n_runs, rows, copies):
+    """For each read of a section, a list of the columns for which it is an input, and where its channels lie.
+
+    Before each list is how long it is. It goes on, to a whole number of ``rows``, with a column that is none.
+    """
+    last = axes.shape[1] - 1
+    at = OUTER + last
+    for r in range(section[READ_COUNT]):
+        read = reads[section[READS] + r]
+        head = r * shape.listed
+        n = head + 1
+        for q in range(n_runs):
+            inside = True
+            for a in range(last):
+                index = runs[q, at + a] + read[a]
+                inside = inside and index >= 0 and index < axes[SIZE, a]
+            first = runs[q, at + last] + read[last]
+            low = max(0, -first)
+            high = min(runs[q, LENGTH], axes[SIZE, last] - first) if inside else low
+            for i in range(low, high):
+                copies[n, FROM] = runs[q, SOURCE] + read[last + 1] + i * axes[STEP, last]
+                copies[n, INTO] = runs[q, COLUMN] + i
+                n += 1
+        copies[head, HELD] = n - head - 1
+        for i in range(n, n + rows - 1 if n > head + 1 else n):
+            copies[i, FROM] = copies[head + 1, FROM]
+            copies[i, INTO] = shape.tile_columns
 
 
 @inlined

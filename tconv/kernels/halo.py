@@ -9,7 +9,10 @@ from numba import prange
 from numba.extending import register_jitable
 
 from tconv.kernels.launch import compiled
+from tconv.kernels.turn import turn
 from tconv.kernels.vectors import copy_vector
+
+TURNED = 2  # vectors of channels turned by one worker: a cache line of 64 bytes
 
 
 class Halo(NamedTuple):
@@ -30,6 +33,7 @@ class Halo(NamedTuple):
     unit: int  # from one position to the next
     plane: int  # positions of one channel of one image, zeros included
     subplane: int  # of these, positions of one combination of input parts
+    turned: int  # 1 if positions lie side by side in `x`, and channels are to lie so in the buffer
 
 
 # Rows of the table of axes.
@@ -89,9 +93,41 @@ def _copy_item(item, where, axes, parts, x, halo):
     _zero(halo, at + used * where.unit, where.unit, where.plane - used)
 
 
+@register_jitable
+def _turn_item(item, where, x, halo):
+    """A few channels of one image: squares of channels and positions, then what is left."""
+    lanes = where.lanes
+    chunks = (where.channels + TURNED * lanes - 1) // (TURNED * lanes)
+    first = item % chunks * TURNED * lanes
+    end = min(first + TURNED * lanes, where.channels)
+    group = item // chunks % where.groups
+    batch = item // chunks // where.groups
+    from_ = batch * where.x_batch + group * where.x_group
+    at = batch * where.image + group * where.group
+    whole = first + (end - first) // lanes * lanes
+    position = 0
+    while position < where.plane:
+        square = position + lanes <= where.plane
+        if square:
+            for channel in range(first, whole, lanes):
+                turn(
+                    lanes, x, from_ + channel * where.x_channel + position, where.x_channel,
+                    halo, at + position * where.unit + channel, where.unit,
+                )  # fmt: skip
+        for p in range(position, position + lanes if square else where.plane):
+            for channel in range(whole if square else first, end):
+                halo[at + p * where.unit + channel] = x[from_ + channel * where.x_channel + p]
+        position += lanes
+
+
 @compiled
 def copy(where, axes, parts, x, halo):
     """Fill ``halo`` from the flat memory ``x``; ``parts`` lists the combinations of input parts."""
+    if where.turned:
+        chunks = (where.channels + TURNED * where.lanes - 1) // (TURNED * where.lanes)
+        for item in prange(where.batch * where.groups * chunks):
+            _turn_item(np.int64(item), where, x, halo)
+        return
     end = where.lead * where.unit + where.batch * where.image
     _zero(halo, 0, 1, where.lead * where.unit)
     _zero(halo, end, 1, halo.shape[0] - end)

@@ -128,7 +128,7 @@ def _weave_some(
             here = builder.select(exists, here, stream)
             row = load_vector(builder, source, builder.add(column, builder.mul(pitch, here)), vector)
             rows.append(add(row, biases[u % 2]))
-        for n, line in enumerate(_woven(builder, rows)):
+        for n, line in enumerate(woven(builder, rows)):
             e = builder.add(builder.mul(builder.add(column, INT(n)), total), builder.add(first, stream))
             last = builder.sub(high, e)
             last = builder.select(builder.icmp_signed("<", left, last), left, last)
@@ -159,7 +159,7 @@ def _weave(
             )
             for u in range(streams)
         ]
-        line = _woven(builder, parts)
+        line = woven(builder, parts)
         done = builder.mul(loop.index, width)
         first, last = builder.sub(low, done), builder.sub(high, done)
         here = builder.gep(target, [done])
@@ -175,7 +175,7 @@ def _weave(
                     _store_between(builder, piece, low_here, high_here, builder.gep(here, [before]))
 
 
-def _woven(builder: ir.IRBuilder, parts: list[ir.Value]) -> list[ir.Value]:
+def woven(builder: ir.IRBuilder, parts: list[ir.Value]) -> list[ir.Value]:
     """Lane 0 of every part, lane 1 of every part, and so on, in as many vectors.
 
     Shuffles of two registers are single instructions; of longer vectors LLVM makes moves of single elements.
@@ -184,12 +184,12 @@ def _woven(builder: ir.IRBuilder, parts: list[ir.Value]) -> list[ir.Value]:
     if count == 1:
         return parts
     if count % 2 == 0:
-        halves = zip(_woven(builder, parts[0::2]), _woven(builder, parts[1::2]), strict=True)
+        halves = zip(woven(builder, parts[0::2]), woven(builder, parts[1::2]), strict=True)
         order = [u * lanes + lane for lane in range(lanes) for u in (0, 1)]
         return [
             shuffled(builder, even, odd, indices) for even, odd in halves for indices in (order[:lanes], order[lanes:])
         ]
-    woven = []
+    vectors = []
     for first in range(0, count * lanes, lanes):
         wanted = [divmod(e, count) for e in range(first, first + lanes)]  # lane, part
         line = parts[0]
@@ -197,8 +197,8 @@ def _woven(builder: ir.IRBuilder, parts: list[ir.Value]) -> list[ir.Value]:
             earlier = [lane if u == 1 else at for at, (lane, _) in enumerate(wanted)]
             indices = [lanes + lane if part == u else old for (lane, part), old in zip(wanted, earlier, strict=True)]
             line = shuffled(builder, line, parts[u], indices)
-        woven.append(line)
-    return woven
+        vectors.append(line)
+    return vectors
 
 
 def _store_between(builder: ir.IRBuilder, line: ir.Value, low: ir.Value, high: ir.Value, target: ir.Value) -> None:

@@ -31,6 +31,7 @@ from tconv.kernels.columns import (
     DEPTH,
     FIRST_STREAM,
     GROUP_LINES,
+    HELD,
     INSIDE,
     LAST,
     LENGTH,
@@ -57,6 +58,7 @@ from tconv.kernels.columns import (
     Y,
     gather,
     list_copies,
+    list_positions,
     next_group,
     single_columns,
     vector_columns,
@@ -70,13 +72,14 @@ from tconv.kernels.tile import (
     channels_tile,
     positions_tile,
 )
+from tconv.kernels.turn import turn
 from tconv.kernels.vectors import expect, take
 from tconv.kernels.winograd import gather_patches, outer_outputs, transform_sums
 
 TALL = POSITION_ROWS[0]
 WIDE, MEDIUM, NARROW = CHANNEL_VECTORS
 
-WEIGHTS_DEPTH = 1024  # of the channels tile: 4 vectors of 64 bytes times this stay in the second-level cache
+WEIGHTS_DEPTH = 512  # of the channels tile: 4 vectors of 64 bytes times this stay in the second-level cache
 
 
 @register_jitable
@@ -147,49 +150,59 @@ def _positions_product(
 
 
 @register_jitable
-def _channels_product(shape, used, depth, rows, pitch, halo, starts, offsets, offset, w, at, sums, to):
-    """The same with channels in the lanes, over the first ``used`` columns of the tile."""
+def _channels_product(shape, used, taps, rows, pitch, x, copies, offsets, offset, w, at, sums, to):
+    """The same with channels in the lanes, tap after tap, over the columns for which it reads an input."""
     lanes = shape.lanes
+    tall = CHANNEL_ROWS[0]
     row = 0
     while row < rows:
         width = panel_height(1, lanes, rows - row)
-        first = 0
-        while first < depth or first == 0:
-            chunk = min(depth - first, WEIGHTS_DEPTH)
-            for i in range(0, used, CHANNEL_ROWS):
-                channels_tile(
-                    CHANNEL_ROWS, width // lanes, lanes, chunk, first, 1, halo, starts[i:], offsets, offset + first,
-                    w, at + first * width, sums, to + i * pitch, pitch,
-                )  # fmt: skip
-            first += WEIGHTS_DEPTH
+        for column in range(used + 1):
+            for lane in range(width):
+                sums[to + (column if column < used else shape.tile_columns) * pitch + lane] = 0
+        for tap in range(taps):
+            head = offsets[offset + tap] * shape.listed
+            columns = copies[head, HELD]
+            pace = (width * tall + columns - 1) // max(1, columns)
+            for first in range(0, shape.channels_in, WEIGHTS_DEPTH):
+                depth = min(shape.channels_in - first, WEIGHTS_DEPTH)
+                soon = depth * width
+                column = 0
+                while column < columns:
+                    height = tall if columns - column > CHANNEL_ROWS[1] else CHANNEL_ROWS[1]
+                    channels_tile(
+                        height, width // lanes, lanes, depth, soon, pace, x, first, copies, head + 1 + column,
+                        w, at, sums, to, pitch,
+                    )  # fmt: skip
+                    soon += depth * pace
+                    column += height
+                at += depth * width
         row += width
-        at += width * depth
         to += width
     return at
 
 
 @inlined
 def _block_product(
-    shape, patches, section, block, segments, low, high, used, x, starts, offsets, w, at, sums, lines, runs, n_runs, y
+    shape, patches, section, block, segments, low, high, used, x, starts, copies, offsets, w, at, sums, lines, runs,
+    n_runs, y,
 ):  # fmt: skip
     """Sums of one block of rows over channels ``low`` to ``high``."""
     n_lines = block[LINES]
     pitch = shape.tile_columns
-    if shape.channels_in_lanes:
-        pitch = _channels_pitch(shape, block)
+    channels_pitch = _channels_pitch(shape, block)
     expected = n_runs if shape.interleaved and high == shape.channels_in and not patches.rows else 0
     for s in range(block[SEGMENT], block[SEGMENT] + block[SEGMENTS]):
         done = (segments[s, FIRST_STREAM] - block[STREAM]) * n_lines
         if patches.rows:  # a row is left free, or combinations would lie in the same sets of the first-level cache
             done += segments[s, FIRST_STREAM] // patches.streams
         rows = segments[s, STREAM_COUNT] * n_lines
-        whole = segments[s, DEPTH]
+        taps = segments[s, DEPTH] // shape.channels_in
         if shape.channels_in_lanes:
             at = _channels_product(
-                shape, used, whole, rows, pitch, x, starts, offsets, segments[s, OFFSETS], w, at, sums, done
+                shape, used, taps, rows, channels_pitch, x, copies, offsets, segments[s, OFFSETS], w, at, sums, done
             )
         else:
-            taps = whole // shape.channels_in
             at = _positions_product(
                 shape, section, used, low + segments[s, ADDED], (high - low) * taps, rows, x,
                 segments[s, PANEL], starts, offsets, segments[s, OFFSETS], w, at, sums, block[SUMS] + done * pitch,
@@ -199,23 +212,41 @@ def _block_product(
 
 @inlined
 def _channels_pitch(shape, block):
-    return (block[STREAMS] * block[LINES] // shape.lanes + 2) * shape.lanes  # room for padding
+    """From one column's sums to the next, with channels in the lanes: there is room for padding."""
+    return (block[STREAMS] * block[LINES] // shape.lanes + 2) * shape.lanes
+
+
+@register_jitable
+def _turn_sums(shape, block, used, sums):
+    """Put the sums of columns, with channels side by side, in the order of rows; returns where the first is."""
+    lanes = shape.lanes
+    pitch = _channels_pitch(shape, block)
+    to = (shape.tile_columns + 1) * pitch
+    for row in range(0, block[STREAMS] * block[LINES], lanes):
+        for column in range(0, used, lanes):
+            turn(
+                lanes,
+                sums,
+                column * pitch + row,
+                pitch,
+                sums,
+                to + row * shape.tile_columns + column,
+                shape.tile_columns,
+            )
+    return to
 
 
 @inlined
 def _write(shape, axes, block, first_line, first_sum, lines, phases, streams, bias, group, runs, n_runs, sums, y):
     """Write the sums of a block's lines, which are ``first_line`` and so on, from ``first_sum`` on."""
     last = axes.shape[1] - 1
-    if shape.channels_in_lanes:
-        by_stream, by_line, by_column = block[LINES], 1, _channels_pitch(shape, block)
-    else:
-        by_stream, by_line, by_column = block[LINES] * shape.tile_columns, shape.tile_columns, 1
+    by_stream, by_line = block[LINES] * shape.tile_columns, shape.tile_columns
     n_streams = block[STREAMS]
     first_stream = block[STREAM]
     step = axes[STRIDE, last] * axes[Y_STEP, last]
     bias_at = group * shape.channels_out * shape.parts
     for r in range(n_runs):
-        at = first_sum + runs[r, COLUMN] * by_column
+        at = first_sum + runs[r, COLUMN]
         whole = runs[r, INSIDE] and shape.interleaved
         for i in range(1 if whole else block[LINES]):
             line = first_line + i
@@ -244,7 +275,7 @@ def _write(shape, axes, block, first_line, first_sum, lines, phases, streams, bi
                     if t + residue >= 0 and t + residue < axes[LIMIT, last]:
                         part = streams[first_stream + u, 1]
                         y[out + residue * axes[Y_STEP, last] + part] = (
-                            bias[bias_at + lines[line, BIAS] + part] + sums[here + u * by_stream + n * by_column]
+                            bias[bias_at + lines[line, BIAS] + part] + sums[here + u * by_stream + n]
                         )
                 t += axes[STRIDE, last]
                 out += step
@@ -273,7 +304,7 @@ def work(
             row_chunk = unit // shape.tiles % shape.row_chunks
             first = unit // shape.tiles // shape.row_chunks * shape.groups_at_once
             if shape.gathered or shape.channels_in_lanes:
-                n_runs = single_columns(shape, axes, first, tile, position, starts, runs)
+                n_runs = single_columns(shape, axes, first, tile, position, runs)
             else:
                 n_runs = vector_columns(shape, axes, first, tile, position, starts, runs)
             if n_runs == 0:
@@ -284,13 +315,18 @@ def work(
             for group in range(first, min(first + shape.groups_at_once, shape.groups)):
                 if group > first:
                     next_group(shape, starts, runs, n_runs, copies, n_copies)
+                    if shape.channels_in_lanes:
+                        listed = -1
                 loaded = -1
                 for number in range(chunks[row_chunk], chunks[row_chunk + 1]):
                     section = sections[number]
                     gathered = shape.gathered and section[READ_COUNT]  # outputs that are bias only read nothing
-                    if gathered and listed != section[READS]:
-                        n_copies = list_copies(shape, axes, section, reads, runs, n_runs, copies)
+                    if section[READ_COUNT] and listed != section[READS]:
                         listed = section[READS]
+                        if shape.gathered:
+                            n_copies = list_copies(shape, axes, section, reads, runs, n_runs, copies)
+                        else:
+                            list_positions(shape, axes, section, reads, runs, n_runs, CHANNEL_ROWS[1], copies)
                     for low in range(0, shape.channels_in, section[CHANNELS]):
                         high = min(low + section[CHANNELS], shape.channels_in)
                         if gathered and (loaded != section[READS] or section[CHANNELS] < shape.channels_in):
@@ -303,13 +339,15 @@ def work(
                             block = blocks[b]
                             at = weights_of(shape, section, block, group, low, high)
                             _block_product(
-                                shape, patches, section, block, segments, low, high, used, operand, starts, offsets,
-                                w, at, sums, lines, runs, n_runs, y,
+                                shape, patches, section, block, segments, low, high, used, operand, starts, copies,
+                                offsets, w, at, sums, lines, runs, n_runs, y,
                             )  # fmt: skip
                             if high < shape.channels_in:
                                 continue
                             sums_at = block[SUMS]
                             times = 1
+                            if shape.channels_in_lanes:
+                                sums_at = _turn_sums(shape, block, used, sums)
                             if patches.rows:
                                 spoiled = transform_sums(shape, patches, block, used, sums) or spoiled
                                 sums_at = patches.woven

@@ -6,7 +6,7 @@ as whole vectors. There are two kinds, by what lies in the lanes:
 * positions in lanes: vectors are neighbouring positions, read straight out of the image at
   ``starts[j] + offsets[k]``; rows are channels, read out of packed weights ``w[k, row]``.
 * channels in lanes: vectors are channels (or phases), read out of packed weights ``w[k, lane]``;
-  rows are positions, read out of the image at ``starts[row] + offsets[k]``.
+  rows are positions, which a list names: where each one's channels lie in the image, and which sums are its.
 
 Each kind is written twice: as plain Python, which defines it and runs on exact objects, and as LLVM vector
 operations, which compiled kernels get (loops that LLVM vectorises by itself reach a third of the speed).
@@ -16,12 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
+from tconv.kernels.columns import COPY_FIELDS, FROM, INTO
 from tconv.kernels.vectors import (
     INT,
     VECTOR_BYTES,
@@ -39,10 +41,11 @@ NARROW = VECTOR_BYTES == 32
 POSITION_ROWS = (4, 2, 1) if NARROW else (8, 4, 2, 1)
 POSITION_VECTORS = 3
 POSITION_WIDTHS = (POSITION_VECTORS, 1)  # a last tile that needs two vectors takes three
-CHANNEL_ROWS = 6
+CHANNEL_ROWS = (6, 3)
 CHANNEL_VECTORS = (2, 1, 1) if NARROW else (4, 2, 1)
 
 AHEAD = 6144  # bytes, to one vector: weights are read once, in order, and come from the third-level cache
+ASKING = 32  # steps between one asking for weights and the next, with channels in the lanes
 
 
 def _emit(
@@ -53,15 +56,16 @@ def _emit(
     resume: ir.Value,
     operands: Callable[[ir.Value, int, int], tuple[list[ir.Value], list[ir.Value]]],
     sums: ir.Value,
-    pitch: ir.Value,
+    places: list[ir.Value],
+    ask: Callable[[ir.Value, ir.Value], None] | None = None,
 ) -> None:
-    """sums[row, j] = (resume ? sums[row, j] : 0) + sum over k of scalars[row] * vectors[j]."""
+    """sums[places[row] + j] = (resume ? sums[places[row] + j] : 0) + sum over k of scalars[row] * vectors[j].
+
+    ``ask`` is told which steps come next, a few at a time.
+    """
     rows, vectors = shape
     cells = {
-        (r, j): (
-            cgutils.alloca_once(builder, vector),
-            builder.add(builder.mul(pitch, INT(r)), INT(j * vector.count)),
-        )
+        (r, j): (cgutils.alloca_once(builder, vector), builder.add(places[r], INT(j * vector.count)))
         for r in range(rows)
         for j in range(vectors)
     }
@@ -72,13 +76,24 @@ def _emit(
         with fresh:
             for cell, _ in cells.values():
                 builder.store(ir.Constant(vector, None), cell)
-    with cgutils.for_range(builder, depth, intp=INT) as loop:
-        scalars, lanes = operands(loop.index, rows, vectors)
-        for r in range(rows):
-            broadcast = splat(builder, scalars[r], vector)
-            for j in range(vectors):
-                cell, _ = cells[r, j]
-                builder.store(multiply_add(builder, broadcast, lanes[j], builder.load(cell)), cell)
+
+    def multiply(first: ir.Value, end: ir.Value) -> None:
+        with cgutils.for_range_slice(builder, first, end, INT(1), INT) as (k, _):
+            scalars, lanes = operands(k, rows, vectors)
+            for r in range(rows):
+                broadcast = splat(builder, scalars[r], vector)
+                for j in range(vectors):
+                    cell, _ = cells[r, j]
+                    builder.store(multiply_add(builder, broadcast, lanes[j], builder.load(cell)), cell)
+
+    if ask is None:
+        multiply(INT(0), depth)
+    else:  # between loops, not in one: LLVM keeps sums in memory where it cannot move loads past what is asked for
+        with cgutils.for_range_slice(builder, INT(0), depth, INT(ASKING), INT) as (first, _):
+            end = builder.add(first, INT(ASKING))
+            end = builder.select(builder.icmp_signed("<", end, depth), end, depth)
+            ask(first, end)
+            multiply(first, end)
     for cell, at in cells.values():
         store_vector(builder, builder.load(cell), sums, at)
 
@@ -98,76 +113,128 @@ def positions_tile(rows, vectors, lanes, depth, resume, in_place, x, starts, off
                 sums[cell] = total
 
 
-def channels_tile(rows, vectors, lanes, depth, resume, in_place, x, starts, offsets, offset, w, at, sums, to, pitch):
-    """``rows`` positions times ``vectors`` vectors of channels, ``depth`` steps; ``offset`` is where both begin."""
+def channels_tile(rows, vectors, lanes, depth, soon, pace, x, first, positions, number, w, at, sums, to, pitch):
+    """``rows`` positions times ``vectors`` vectors of channels, ``depth`` steps, added to sums.
+
+    Of ``positions`` those from ``number`` on: where channel 0 lies, and the column of the sums. What lies ``soon``
+    weights further on is asked for, ``pace`` weights for each step.
+    """
     width = vectors * lanes
-    for r in range(rows):
+    for r in range(number, number + rows):
         for lane in range(width):
-            cell = to + r * pitch + lane
-            total = sums[cell] if resume else 0
+            cell = to + positions[r, INTO] * pitch + lane
+            total = sums[cell]
             for k in range(depth):
-                total = total + w[at + k * width + lane] * x[starts[r] + offsets[offset + k]]
+                total = total + w[at + k * width + lane] * x[positions[r, FROM] + first + k]
             sums[cell] = total
 
 
-def _compiled(tile: Callable[..., None], shapes: list[tuple[int, int]], positions: bool) -> None:
-    """Let compiled code that calls ``tile`` get vector operations, one loop for each of ``shapes``."""
+def _matching(builder: ir.IRBuilder, given: tuple[ir.Value, ir.Value], shape: tuple[int, int]) -> ir.Value:
+    """Whether the rows and vectors that are ``given`` are those of ``shape``."""
+    return builder.and_(*(builder.icmp_signed("==", v, INT(n)) for v, n in zip(given, shape, strict=True)))
 
-    @intrinsic
-    def emitted(typing, rows, vectors, depth, resume, in_place, x, starts, offsets, offset, w, at, sums, to, pitch):
-        def codegen(context, builder, signature, values):
-            rows, vectors, depth, resume, in_place, _, _, _, offset, _, at, _, to, pitch = values
-            image, places, table, weights, result = (
-                data_of(context, builder, signature.args[i], values[i]) for i in (5, 6, 7, 9, 11)
-            )
-            table, weights, result = (
-                builder.gep(base, [first]) for base, first in ((table, offset), (weights, at), (result, to))
-            )
-            vector = vector_type(x)
 
-            def operands(k, rows, vectors, ahead):
-                shift = builder.load(builder.gep(table, [k]))
-                size = rows if positions else vectors * vector.count
-                packed = builder.gep(weights, [builder.mul(k, INT(size))])
-                here = builder.gep(image, [shift])
-                reads = [builder.load(builder.gep(places, [INT(i)])) for i in range(vectors if positions else rows)]
-                if positions:
-                    soon = AHEAD // vectors * 8 // x.dtype.bitwidth  # a narrow tile takes less time for each step
-                    prefetch(builder, builder.gep(packed, [INT(soon)]))
-                    for start in reads if ahead else []:
-                        prefetch(builder, builder.gep(here, [builder.add(start, INT(vectors * vector.count))]))
+@intrinsic
+def _positions_tile(
+    typing, rows, vectors, depth, resume, in_place, x, starts, offsets, offset, w, at, sums, to, pitch
+):  # fmt: skip
+    def codegen(context, builder, signature, values):
+        rows, vectors, depth, resume, in_place, _, _, _, offset, _, at, _, to, pitch = values
+        image, places, table, weights, result = (
+            data_of(context, builder, signature.args[i], values[i]) for i in (5, 6, 7, 9, 11)
+        )
+        table, weights, result = (
+            builder.gep(base, [first]) for base, first in ((table, offset), (weights, at), (result, to))
+        )
+        vector = vector_type(x)
+
+        def operands(k, rows, vectors, ahead):
+            packed = builder.gep(weights, [builder.mul(k, INT(rows))])
+            here = builder.gep(image, [builder.load(builder.gep(table, [k]))])
+            reads = [builder.load(builder.gep(places, [INT(j)])) for j in range(vectors)]
+            soon = AHEAD // vectors * 8 // x.dtype.bitwidth  # a narrow tile takes less time for each step
+            prefetch(builder, builder.gep(packed, [INT(soon)]))
+            for start in reads if ahead else []:
+                prefetch(builder, builder.gep(here, [builder.add(start, INT(vectors * vector.count))]))
+            return (
+                [builder.load(builder.gep(packed, [INT(r)])) for r in range(rows)],
+                [load_vector(builder, here, start, vector) for start in reads],
+            )
+
+        def emit(shape, ahead):
+            to_rows = [builder.mul(pitch, INT(r)) for r in range(shape[0])]
+            _emit(builder, vector, shape, depth, resume, partial(operands, ahead=ahead), result, to_rows)
+
+        for shape in product(POSITION_ROWS, POSITION_WIDTHS):
+            with builder.if_then(_matching(builder, (rows, vectors), shape)):
+                if shape != (POSITION_ROWS[0], POSITION_VECTORS):
+                    emit(shape, ahead=False)
+                    continue
+                with builder.if_else(builder.icmp_signed("!=", in_place, INT(0))) as branches:
+                    for branch, ahead in zip(branches, (True, False), strict=True):
+                        with branch:
+                            emit(shape, ahead)
+        return context.get_dummy_value()
+
+    n = types.int64
+    return types.void(n, n, n, n, n, x, starts, offsets, n, w, n, sums, n, n), codegen
+
+
+@overload(positions_tile)
+def _choose_positions(
+    rows, vectors, lanes, depth, resume, in_place, x, starts, offsets, offset, w, at, sums, to, pitch
+):
+    def call(rows, vectors, lanes, depth, resume, in_place, x, starts, offsets, offset, w, at, sums, to, pitch):
+        _positions_tile(rows, vectors, depth, resume, in_place, x, starts, offsets, offset, w, at, sums, to, pitch)
+
+    return call
+
+
+@intrinsic
+def _channels_tile(typing, rows, vectors, depth, soon, pace, x, first, positions, number, w, at, sums, to, pitch):
+    def codegen(context, builder, signature, values):
+        rows, vectors, depth, soon, pace, _, first, _, number, _, at, _, to, pitch = values
+        image, listed, weights, result = (
+            data_of(context, builder, signature.args[i], values[i]) for i in (5, 7, 9, 11)
+        )
+        vector = vector_type(x)
+        entry = builder.gep(listed, [builder.mul(number, INT(COPY_FIELDS))])
+        image, weights, result = (
+            builder.gep(base, [start]) for base, start in ((image, first), (weights, at), (result, to))
+        )
+
+        def field(row, which):
+            return builder.load(builder.gep(entry, [INT(row * COPY_FIELDS + which)]))
+
+        for shape in product(CHANNEL_ROWS, sorted(set(CHANNEL_VECTORS))):
+            with builder.if_then(_matching(builder, (rows, vectors), shape)):
+                width = shape[1] * vector.count
+                sources = [builder.gep(image, [field(r, FROM)]) for r in range(shape[0])]
+
+                def operands(k, rows, vectors, sources=sources, width=width):
+                    packed = builder.gep(weights, [builder.mul(k, INT(width))])
                     return (
-                        [builder.load(builder.gep(packed, [INT(r)])) for r in range(rows)],
-                        [load_vector(builder, here, start, vector) for start in reads],
+                        [builder.load(builder.gep(source, [k])) for source in sources],
+                        [load_vector(builder, packed, INT(j * vector.count), vector) for j in range(vectors)],
                     )
-                return (
-                    [builder.load(builder.gep(here, [start])) for start in reads],
-                    [load_vector(builder, packed, INT(j * vector.count), vector) for j in range(vectors)],
-                )
 
-            for shape in shapes:
-                matches = [builder.icmp_signed("==", v, INT(n)) for v, n in zip((rows, vectors), shape, strict=True)]
-                with builder.if_then(builder.and_(*matches)):
-                    if not positions or shape != shapes[0]:
-                        _emit(builder, vector, shape, depth, resume, partial(operands, ahead=False), result, pitch)
-                        continue
-                    with builder.if_else(builder.icmp_signed("!=", in_place, INT(0))) as branches:
-                        for branch, ahead in zip(branches, (True, False), strict=True):
-                            with branch:
-                                read = partial(operands, ahead=ahead)
-                                _emit(builder, vector, shape, depth, resume, read, result, pitch)
-            return context.get_dummy_value()
+                def ask(step, end):
+                    low, high = (builder.add(soon, builder.mul(k, pace)) for k in (step, end))
+                    line = INT(64 * 8 // x.dtype.bitwidth)
+                    with cgutils.for_range_slice(builder, low, high, line, INT) as (i, _):
+                        prefetch(builder, builder.gep(weights, [i]))
 
-        n = types.int64
-        return types.void(n, n, n, n, n, x, starts, offsets, n, w, n, sums, n, n), codegen
+                places = [builder.mul(pitch, field(r, INTO)) for r in range(shape[0])]
+                _emit(builder, vector, shape, depth, INT(1), operands, result, places, ask)
+        return context.get_dummy_value()
 
-    @overload(tile)
-    def choose(rows, vectors, lanes, depth, resume, in_place, x, starts, offsets, offset, w, at, sums, to, pitch):
-        def call(rows, vectors, lanes, depth, resume, in_place, x, starts, offsets, offset, w, at, sums, to, pitch):
-            emitted(rows, vectors, depth, resume, in_place, x, starts, offsets, offset, w, at, sums, to, pitch)
-
-        return call
+    n = types.int64
+    return types.void(n, n, n, n, n, x, n, positions, n, w, n, sums, n, n), codegen
 
 
-_compiled(positions_tile, [(rows, vectors) for vectors in POSITION_WIDTHS for rows in POSITION_ROWS], True)
-_compiled(channels_tile, [(CHANNEL_ROWS, vectors) for vectors in sorted(set(CHANNEL_VECTORS))], False)
+@overload(channels_tile)
+def _choose_channels(rows, vectors, lanes, depth, soon, pace, x, first, positions, number, w, at, sums, to, pitch):
+    def call(rows, vectors, lanes, depth, soon, pace, x, first, positions, number, w, at, sums, to, pitch):
+        _channels_tile(rows, vectors, depth, soon, pace, x, first, positions, number, w, at, sums, to, pitch)
+
+    return call
