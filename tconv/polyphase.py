@@ -71,6 +71,11 @@ class PhasedAxis:
         """From one line to the next in memory: neighbours share their zeros."""
         return self.length + max(self.low, self.high)
 
+    def met(self, offset: int) -> int:
+        """For so many positions is the input at ``offset`` from them there."""
+        first = self.first + offset
+        return max(0, min(self.count, self.length - first) - max(0, -first))
+
 
 def phase(axis: Axis, operator: Operator, aligned: bool = True) -> PhasedAxis:
     """Cut ``axis`` into phases; ``aligned`` chooses the origin at which phases share most."""

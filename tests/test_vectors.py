@@ -7,12 +7,13 @@ wrong elsewhere shows here: shuffles and masks are made anew for each number of 
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 
 import numba
 import numpy as np
 import pytest
 
-from tconv.kernels import interleave, transform, vectors, windows
+from tconv.kernels import interleave, tile, transform, turn, vectors, windows
 
 every_register = pytest.mark.parametrize("size", [16, 32, 64])
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
@@ -144,3 +145,59 @@ def test_interleaving(size, dtype, lanes):
                 )  # fmt: skip
 
             check(partial(weave, streams, total, first, lines, sums, bias, parts, max(0, low), high), define, target)
+
+
+@every_dtype
+@every_register
+def test_turned_squares(size, dtype, lanes):
+    source, target = numbers(lanes * (lanes + 5) + 2, dtype), numbers(lanes * (lanes + 1) + 3, dtype)
+    intrinsic = turn._turned
+
+    @numba.njit
+    def turned(target):
+        intrinsic(source, 2, lanes + 5, target, 3, lanes + 1)
+
+    check(turned, lambda y: turn.turn(lanes, source, 2, lanes + 5, y, 3, lanes + 1), target)
+
+
+@every_dtype
+@every_register
+def test_cleared_rows(size, dtype, lanes):
+    target = numbers(20 * lanes, dtype)
+    intrinsic = vectors._cleared
+
+    @numba.njit
+    def cleared(vectors_, rows, target):
+        intrinsic(vectors_, rows, target, 3, 3 * lanes)
+
+    for count, rows in ((1, 1), (2, 5), (3, 4), (2, 0)):
+        check(
+            partial(cleared, count, rows),
+            lambda y: vectors.clear_rows(lanes, count, rows, y, 3, 3 * lanes),  # noqa: B023
+            target,
+        )
+
+
+@every_dtype
+@every_register
+@pytest.mark.parametrize("rows", tile.CHANNEL_ROWS)
+def test_tiles_of_channels(size, dtype, lanes, rows):
+    """Sums in any order; depths around what is asked for at a time."""
+    intrinsic = tile._channels_tile
+    depths = (1, 2, tile.ASKING - 1, tile.ASKING, 2 * tile.ASKING + 1)
+    wide = max(tile.CHANNEL_VECTORS) * lanes
+    x, w = numbers(900, dtype), numbers(5 + max(depths) * wide, dtype)
+    sums = numbers(4 + 10 * (wide + 1), dtype)
+    listed = np.array([(40 + 90 * i, (7 * i + 1) % 10, 1) for i in range(9)], np.int64)
+
+    @numba.njit
+    def multiply(count, depth, positions, number, sums):
+        intrinsic(rows, count, depth, 11, 3, x, 6, positions, number, w, 5, sums, 4, wide + 1)
+
+    for count, depth, number in product(set(tile.CHANNEL_VECTORS), depths, (0, 9 - rows)):
+        operands = (rows, count, lanes, depth, 11, 3, x, 6, listed, number, w, 5)
+        check(
+            partial(multiply, count, depth, listed, number),
+            lambda y: tile.channels_tile(*operands, y, 4, wide + 1),  # noqa: B023
+            sums,
+        )

@@ -5,11 +5,11 @@ called *streams*: a line of output is woven from them. A *line* is one channel o
 the other axes. Rows go by block, then stream, then line, so that the sums of a block are all that is needed to
 write its lines. What is free:
 
-* what lies in the vector lanes: positions (large images), or channels (small ones, where vectors of positions
-  would hold mostly halo);
+* what lies in the vector lanes: positions, or channels (and phases). With channels in the lanes a tap is multiplied
+  only where it meets an input, which pays where images are small and channels many;
 * the origin of each axis: *aligned*, so that phases share what they read, or not, so that no position is cropped;
-* whether vectors of positions run on over the ends of lines or start anew at each, both read where they lie in a
-  copy of the input with its halo, or positions are gathered into a panel, tile by tile.
+* with positions in the lanes, whether vectors run on over the ends of lines or start anew at each, both read where
+  they lie in a copy of the input with its halo, or positions are gathered into a panel, tile by tile.
 """
 
 from __future__ import annotations
@@ -25,38 +25,42 @@ import numpy as np
 from tconv.geometry import Problem
 from tconv.kernels.interleave import STREAMS
 from tconv.kernels.polyphase import panel_height
-from tconv.kernels.tile import CHANNEL_ROWS, NARROW, POSITION_VECTORS
+from tconv.kernels.tile import CHANNEL_ROWS, CHANNEL_VECTORS, NARROW, POSITION_VECTORS
 from tconv.kernels.vectors import VECTOR_BYTES
 from tconv.polyphase import Phase, PhasedAxis, phase
 
 MOST_STREAMS = 48  # in one block, so that its sums stay in the first-level cache
 MOST_LINES = 24
 
+CHANNEL_COLUMNS = 96  # positions to one tile with channels in the lanes
+UNEVEN = 0.4  # of a tile's rows that are filled up with no position, in a list of positions
+
 PANEL_VECTORS = (128 if NARROW else 256) * 1024 // VECTOR_BYTES  # gathered at once: a part of the second-level cache
 
 # Measured cycles: one step of depth of a tile, with positions in the lanes by rows, read from a panel or in place,
 # where lines come from far away, and vectors straddle them; with channels in the lanes by vectors. Gathering a vector.
-# Copying an element to where channels lie in the lanes. Finding a tile's vectors in place, beyond what gathering takes.
-# Starting a tile. Writing: what it takes to start a run, or an element by itself.
-if (
-    NARROW
-):  # on a Zen 3 core, two multiplications of 32 bytes a cycle: fitted to the benchmark's layers, most within 15 %
+# Copying an element to where channels lie in the lanes, or turning it, as sums are. Finding a tile's vectors in place,
+# beyond what gathering takes. Starting a tile, with positions or channels in the lanes. Writing: what it takes to start
+# a run, or an element by itself.
+if NARROW:  # on a Zen 3 core, two multiplications of 32 bytes a cycle: fitted to the benchmark's layers
     FROM_PANEL = {4: 7.0, 2: 4.0, 1: 3.0}
     IN_PLACE = {4: 19.0, 2: 14.5, 1: 12.0}
-    IN_CHANNELS = {1: 4.0, 2: 7.3}
+    IN_CHANNELS = {1: 5.6, 2: 6.6}
     GATHER, SCATTER, FIND = 12.0, 25.0, 1500.0
-    START, WRITE_RUN, WRITE_ELEMENT = 240.0, 17.0, 26.0
+    START, START_LISTED, TURN = 240.0, 55.0, 3.0
+    WRITE_RUN, WRITE_ELEMENT = 17.0, 26.0
 else:  # on an Ice Lake core, two of 64 bytes
     FROM_PANEL = {8: 12.8, 4: 7.6, 2: 5.6, 1: 4.5}
     IN_PLACE = {8: 17.0, 4: 10.2, 2: 7.4, 1: 6.0}
     IN_CHANNELS = {1: 6.0, 2: 9.5, 4: 14.5}
     GATHER, SCATTER, FIND = 3.5, 4.0, 0.0
-    START, WRITE_RUN, WRITE_ELEMENT = 60.0, 10.0, 2.5
+    START, START_LISTED, TURN = 60.0, 60.0, 1.0
+    WRITE_RUN, WRITE_ELEMENT = 10.0, 2.5
 # On both: writing a vector by shuffles, of all streams or of as many as lanes. Copying an element in order.
 WRITE_VECTOR, WRITE_SQUARE = 2.0, 4.0
 COPY = 0.5
-# For each byte of packed weights that are more than the last cache holds.
-CACHED, FROM_MEMORY = 8 * 2**20, 0.3
+# For each byte of packed weights that are more than the last cache holds; with channels in lanes, asked for in time.
+CACHED, FROM_MEMORY, FROM_MEMORY_LISTED = 8 * 2**20, 0.3, 0.1
 
 Reads = tuple[tuple[int, int], ...]
 
@@ -226,7 +230,7 @@ def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: 
     covers = all(axis.complete for axis in axes) and (dense or not last.idle)
     for outer in product(*(_classes(axis, covers) for axis in axes[:-1])):
         lines = problem.channels_out * prod(len(phases) for phases in outer)
-        most = min(lines, 4 * lanes if choice.channels_in_lanes else MOST_LINES)
+        most = min(lines, CHANNEL_VECTORS[0] * lanes if choice.channels_in_lanes else MOST_LINES)
         for first in range(0, len(streams), MOST_STREAMS):
             reads = [reads_of.get(residue, ()) for residue, _ in streams[first : first + MOST_STREAMS]]
             if not all(phases[0].taps for phases in outer):
@@ -270,34 +274,37 @@ def _cycles(problem: Problem, cut: Cut) -> float:
     counts = [axis.count for axis in cut.axes]
     positions = problem.batch * prod(counts)
     runs = positions // counts[-1] * (counts[-1] // lanes + 1)  # vectors of neighbours, those at line ends shorter
-    product_cycles = sum(_group_cycles(choice, lanes, depth, group) for group in cut.groups)
-    gathering = 0.0
+    gathering = copying = turning = 0.0
     if choice.channels_in_lanes:
-        product_cycles *= ceil(positions / CHANNEL_ROWS[0])
+        product_cycles = sum(_listed_cycles(problem, cut, group) for group in cut.groups)
+        turning = TURN * positions * cut.rows
     elif choice.gathered:
+        product_cycles = sum(_group_cycles(choice, lanes, depth, group) for group in cut.groups)
         product_cycles *= ceil(positions / (POSITION_VECTORS * lanes))
         separate = sum(group.outer_taps * len(group.last_reads) for group in cut.groups)
         gathering = GATHER * runs * depth * min(separate, union_of_reads(cut.axes))
     else:
-        product_cycles = (product_cycles + FIND) * ceil(problem.batch * cut.columns / POSITION_VECTORS)
+        product_cycles = FIND + sum(_group_cycles(choice, lanes, depth, group) for group in cut.groups)
+        product_cycles *= ceil(problem.batch * cut.columns / POSITION_VECTORS)
     lines = sum(group.lines for group in cut.groups)
     writing = (
         runs * (WRITE_RUN * lines + weaving(len(cut.streams), lanes) * cut.rows)
         if cut.dense
         else positions * WRITE_ELEMENT * cut.rows
     )
-    copying = 0.0
     if cut.copied:
+        each = COPY if not choice.channels_in_lanes else SCATTER if cut.rearranged else TURN
         parts = prod(len(axis.parts) for axis in cut.axes)
-        copying = problem.batch * depth * prod(cut.pitches) * parts * (SCATTER if choice.channels_in_lanes else COPY)
+        copying = each * problem.batch * depth * prod(cut.pitches) * parts
     weights = problem.groups * depth * cut.weights
-    return problem.groups * (product_cycles + gathering + writing + copying) + reading(problem, weights)
+    each = FROM_MEMORY_LISTED if choice.channels_in_lanes else FROM_MEMORY
+    return problem.groups * (product_cycles + gathering + turning + writing + copying) + reading(problem, weights, each)
 
 
-def reading(problem: Problem, weights: int) -> float:
+def reading(problem: Problem, weights: int, each: float = FROM_MEMORY) -> float:
     """Cycles that so many weights take to come from memory, if they do not stay in a cache from call to call."""
     size = weights * real_bytes(problem.dtype)
-    return FROM_MEMORY * size if size > CACHED else 0.0
+    return each * size if size > CACHED else 0.0
 
 
 def weaving(streams: int, lanes: int) -> float:
@@ -324,6 +331,24 @@ def _group_cycles(choice: Choice, lanes: int, depth: int, group: RowGroup) -> fl
         for times, lines in ((blocks, group.block_lines), (1, rest)):
             each, count = panels(choice.channels_in_lanes, choice.gathered, lanes, segment.count * lines)
             total += times * (steps * each + START * count)
+    return total
+
+
+def _listed_cycles(problem: Problem, cut: Cut, group: RowGroup) -> float:
+    """Cycles that the rows of a group take with channels in the lanes: taps are multiplied where they meet inputs."""
+    depth = problem.channels_in * cut.parts
+    tiles = ceil(problem.batch * prod(axis.count for axis in cut.axes) / CHANNEL_COLUMNS)
+    outer = prod(
+        sum(axis.met(tap.offset) for tap in phases[0].taps) for axis, phases in zip(cut.axes, group.outer, strict=False)
+    )
+    blocks, rest = divmod(group.lines, group.block_lines)
+    total = 0.0
+    for segment in group.segments:
+        met = problem.batch * outer * sum(cut.axes[-1].met(offset) for offset, _ in segment.reads)
+        starts = met / CHANNEL_ROWS[0] + group.taps(segment) * tiles * UNEVEN
+        for times, lines in ((blocks, group.block_lines), (1, rest)):
+            each, count = panels(True, False, cut.lanes, segment.count * lines)
+            total += times * starts * (depth * each + START_LISTED * count)
     return total
 
 

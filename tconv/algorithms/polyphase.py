@@ -2,9 +2,10 @@
 
 No zero is multiplied but those around the input, every output is written once. Phases that read the same inputs
 (see ``tconv.polyphase``) form one matrix product: rows are channels out times phases, columns are positions, the
-depth is taps times channels in. No buffer holds the columns: of a few dozen positions at a time, what they read is
-gathered into a panel that stays in the second-level cache, or read where it lies in a copy of the input with a halo of
-zeros. What can be chosen is chosen by a count of cycles: see ``tconv.algorithms.cut``.
+depth is taps times channels in. No buffer holds the columns. With positions in the vector lanes, what a few dozen of
+them read is gathered into a panel that stays in the second-level cache, or read where it lies in a copy of the input
+with a halo of zeros; with channels in the lanes, each tap has a list of the positions at which it meets an input.
+What can be chosen is chosen by a count of cycles: see ``tconv.algorithms.cut``.
 """
 
 from __future__ import annotations

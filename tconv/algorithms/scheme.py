@@ -9,7 +9,7 @@ from math import ceil, prod
 
 import numpy as np
 
-from tconv.algorithms.cut import PANEL_VECTORS, Cut, Reads, RowGroup, Segment, cuts, union_of_reads
+from tconv.algorithms.cut import CHANNEL_COLUMNS, PANEL_VECTORS, Cut, Reads, RowGroup, Segment, cuts, union_of_reads
 from tconv.geometry import Problem
 from tconv.kernels.columns import CHANNEL_WEIGHTS, READ_COUNT, Shape, panel_pitch
 from tconv.kernels.halo import Halo
@@ -20,7 +20,6 @@ from tconv.kernels.winograd import Patches
 UNITS_PER_THREAD = 12  # of 11 units one of two threads would wait for a tenth of the time
 UNITS_AT_ONCE = 8
 GROUPS_AT_ONCE = 8  # in one unit where groups are many: they share what is worked out for a tile
-CHANNEL_COLUMNS = 96  # positions to one tile with channels in the lanes
 SECTION_ROWS = 1024  # whose sums over one slice, 192 KiB, wait in the second-level cache for the next panel
 FEW_ROWS = 128  # for these, gathering counts: it goes better along lines, so a tile has several slices ...
 SLICES = 4  # ... but no more than this, each with a panel of its own ...

@@ -188,10 +188,11 @@ def list_copies(shape, axes, section, reads, runs, n_runs, copies):
 
 
 @register_jitable
-def list_positions(shape, axes, section, reads, runs, n_runs, rows, copies):
+def list_positions(shape, axes, section, reads, runs, n_runs, used, rows, copies):
     """For each read of a section, a list of the columns for which it is an input, and where its channels lie.
 
-    Before each list is how long it is. It goes on, to a whole number of ``rows``, with a column that is none.
+    Before each list is how long it is. It goes on, to a whole number of ``rows``, with the column
+    after those that are ``used``.
     """
     last = axes.shape[1] - 1
     at = OUTER + last
@@ -214,7 +215,7 @@ def list_positions(shape, axes, section, reads, runs, n_runs, rows, copies):
         copies[head, HELD] = n - head - 1
         for i in range(n, n + rows - 1 if n > head + 1 else n):
             copies[i, FROM] = copies[head + 1, FROM]
-            copies[i, INTO] = shape.tile_columns
+            copies[i, INTO] = used
 
 
 @inlined

@@ -105,19 +105,17 @@ def _turn_item(item, where, x, halo):
     from_ = batch * where.x_batch + group * where.x_group
     at = batch * where.image + group * where.group
     whole = first + (end - first) // lanes * lanes
-    position = 0
-    while position < where.plane:
-        square = position + lanes <= where.plane
-        if square:
-            for channel in range(first, whole, lanes):
+    squares = where.plane // lanes
+    for some in range(0, squares, TURNED):  # as many positions at a time as there are channels: whole cache lines
+        for channel in range(first, whole, lanes):
+            for square in range(some, min(some + TURNED, squares)):
                 turn(
-                    lanes, x, from_ + channel * where.x_channel + position, where.x_channel,
-                    halo, at + position * where.unit + channel, where.unit,
+                    lanes, x, from_ + channel * where.x_channel + square * lanes, where.x_channel,
+                    halo, at + square * lanes * where.unit + channel, where.unit,
                 )  # fmt: skip
-        for p in range(position, position + lanes if square else where.plane):
-            for channel in range(whole if square else first, end):
-                halo[at + p * where.unit + channel] = x[from_ + channel * where.x_channel + p]
-        position += lanes
+    for position in range(where.plane):
+        for channel in range(whole if position < squares * lanes else first, end):
+            halo[at + position * where.unit + channel] = x[from_ + channel * where.x_channel + position]
 
 
 @compiled

@@ -3,9 +3,10 @@
 A column is a position of the phase grid, or a patch of positions; a row is one output channel of one phase. The work
 is cut into units (a group of channels, a tile of columns, a chunk of rows); within a unit the loops are
 
-    for each section:                    rows that share a panel
+    for each section:                    rows that share a panel, or lists of positions
         for each chunk of channels:
-            gather what the tile reads   -> a panel in the second-level cache (or read the halo buffer in place)
+            gather what the tile reads   -> a panel in the second-level cache (or read the halo buffer in place;
+                                            or list, with channels in the lanes, where each tap meets an input)
             for each block of rows:      its weights stream by once
                 register tiles           -> sums, slice by slice of the tile's columns
                 after the last channels: -> y: bias added, phases interleaved, cropped
@@ -73,7 +74,7 @@ from tconv.kernels.tile import (
     positions_tile,
 )
 from tconv.kernels.turn import turn
-from tconv.kernels.vectors import expect, take
+from tconv.kernels.vectors import clear_rows, expect, take
 from tconv.kernels.winograd import gather_patches, outer_outputs, transform_sums
 
 TALL = POSITION_ROWS[0]
@@ -157,9 +158,7 @@ def _channels_product(shape, used, taps, rows, pitch, x, copies, offsets, offset
     row = 0
     while row < rows:
         width = panel_height(1, lanes, rows - row)
-        for column in range(used + 1):
-            for lane in range(width):
-                sums[to + (column if column < used else shape.tile_columns) * pitch + lane] = 0
+        clear_rows(lanes, width // lanes, used + 1, sums, to, pitch)
         for tap in range(taps):
             head = offsets[offset + tap] * shape.listed
             columns = copies[head, HELD]
@@ -326,7 +325,7 @@ def work(
                         if shape.gathered:
                             n_copies = list_copies(shape, axes, section, reads, runs, n_runs, copies)
                         else:
-                            list_positions(shape, axes, section, reads, runs, n_runs, CHANNEL_ROWS[1], copies)
+                            list_positions(shape, axes, section, reads, runs, n_runs, used, CHANNEL_ROWS[1], copies)
                     for low in range(0, shape.channels_in, section[CHANNELS]):
                         high = min(low + section[CHANNELS], shape.channels_in)
                         if gathered and (loaded != section[READS] or section[CHANNELS] < shape.channels_in):

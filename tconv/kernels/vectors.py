@@ -122,6 +122,13 @@ def add_row(count, source, from_, target, to):
         target[to + i] = target[to + i] + source[from_ + i]
 
 
+def clear_rows(lanes, vectors, rows, target, to, pitch):
+    """Zeros in ``vectors`` vectors of each of some rows."""
+    for row in range(rows):
+        for lane in range(vectors * lanes):
+            target[to + row * pitch + lane] = 0
+
+
 def expect(target, first, end):
     """Ask for the cache lines of ``target[first:end]``, to be written soon; changes nothing."""
 
@@ -167,6 +174,25 @@ def _added(typing, count, source, from_, target, to):
 
 
 @intrinsic
+def _cleared(typing, vectors, rows, target, to, pitch):
+    def codegen(context, builder, signature, values):
+        vectors, rows, _, to, pitch = values
+        base = data_of(context, builder, target, values[2])
+        vector = vector_type(target)
+        with (
+            cgutils.for_range(builder, rows, intp=INT) as row,
+            cgutils.for_range(builder, vectors, intp=INT) as j,
+        ):
+            lane = builder.mul(j.index, INT(vector.count))
+            at = builder.add(builder.add(to, lane), builder.mul(row.index, pitch))
+            store_vector(builder, ir.Constant(vector, None), base, at)
+        return context.get_dummy_value()
+
+    n = types.int64
+    return types.void(n, n, target, n, n), codegen
+
+
+@intrinsic
 def _expected(typing, target, first, end):
     def codegen(context, builder, signature, values):
         base = data_of(context, builder, target, values[0])
@@ -199,6 +225,14 @@ def _copy_vector(lanes, source, from_, target, to):
 def _add_row(count, source, from_, target, to):
     def call(count, source, from_, target, to):
         _added(count, source, from_, target, to)
+
+    return call
+
+
+@overload(clear_rows)
+def _clear_rows(lanes, vectors, rows, target, to, pitch):
+    def call(lanes, vectors, rows, target, to, pitch):
+        _cleared(vectors, rows, target, to, pitch)
 
     return call
 
