@@ -173,7 +173,9 @@ def _multiply(scheme: Scheme, packed: np.ndarray, x: np.ndarray, bias: np.ndarra
     memory = workspace(of_sums + of_panels + (scheme.halo_size if source.copy else 0), dtype)
     sums, panels, copied = memory[:of_sums], memory[of_sums : of_sums + of_panels], memory[of_sums + of_panels :]
     if source.copy:
-        launch(halo.copy, threads, scheme.exact, source.copy, source.copy_axes, scheme.halo_parts, input_, copied)
+        to_copy = (source.copy, source.copy_axes, scheme.halo_parts, input_, copied)
+        work = halo.copy_item.reached(scheme.exact, dtype.char, 0, *to_copy)
+        launch(halo.copy, threads, scheme.exact, work, *to_copy)
         input_ = copied
     counter = np.zeros(2, np.int64)
     operands = (

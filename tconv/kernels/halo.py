@@ -8,7 +8,7 @@ import numpy as np
 from numba import prange
 from numba.extending import register_jitable
 
-from tconv.kernels.launch import compiled
+from tconv.kernels.launch import apart, call, compiled
 from tconv.kernels.turn import turn
 from tconv.kernels.vectors import copy_vector
 
@@ -118,16 +118,29 @@ def _turn_item(item, where, x, halo):
             halo[at + position * where.unit + channel] = x[from_ + channel * where.x_channel + position]
 
 
-@compiled
-def copy(where, axes, parts, x, halo):
-    """Fill ``halo`` from the flat memory ``x``; ``parts`` lists the combinations of input parts."""
+@register_jitable
+def items(where):
+    """How many parts the copying falls into."""
+    of_channels = where.channels * where.parts
     if where.turned:
-        chunks = (where.channels + TURNED * where.lanes - 1) // (TURNED * where.lanes)
-        for item in prange(where.batch * where.groups * chunks):
-            _turn_item(np.int64(item), where, x, halo)
-        return
+        of_channels = (where.channels + TURNED * where.lanes - 1) // (TURNED * where.lanes)
+    return where.batch * where.groups * of_channels
+
+
+@apart
+def copy_item(item, where, axes, parts, x, halo):
+    """One of the parts."""
+    if where.turned:
+        _turn_item(item, where, x, halo)
+    else:
+        _copy_item(item, where, axes, parts, x, halo)
+
+
+@compiled
+def copy(work, where, axes, parts, x, halo):
+    """Fill ``halo`` from the flat memory ``x``; ``parts`` lists the combinations of input parts."""
     end = where.lead * where.unit + where.batch * where.image
     _zero(halo, 0, 1, where.lead * where.unit)
     _zero(halo, end, 1, halo.shape[0] - end)
-    for item in prange(where.batch * where.groups * where.channels * where.parts):
-        _copy_item(np.int64(item), where, axes, parts, x, halo)
+    for item in prange(items(where)):
+        call(work, np.int64(item), where, axes, parts, x, halo)
