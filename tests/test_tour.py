@@ -99,8 +99,7 @@ def quiet():
 def test_a_wrong_value_anywhere_fails_every_check(name, monkeypatch):
     monkeypatch.setitem(ALGORITHMS, name, spoiled(name, twice_at_the_origin))
     for check in ("symbols", "integers", "floats", "adjoint"):
-        case, complaint = next(checks.CHECKS[check](name, "conv_transpose"))
-        assert complaint, (check, case)
+        assert any(complaint for _, complaint in checks.CHECKS[check](name, "conv_transpose")), check
 
 
 def test_nan_is_a_wrong_value(monkeypatch):

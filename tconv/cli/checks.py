@@ -158,7 +158,7 @@ def _taken(method: str, operator: Operator, dtype: str, cases: Iterable[Case]) -
 
 def _whole(method: str, operator: Operator) -> tuple[str, int]:
     """The dtype for integers, and how many bits they may have: fewer as float32, so that no sum is rounded."""
-    return ("int64", 24) if _takes(method, _line(operator, "int64")) else ("float32", 3)
+    return ("int64", 24) if _takes(method, _line(operator, "int64")) else ("float32", 5)
 
 
 def _exact(y: np.ndarray) -> np.ndarray:
