@@ -12,15 +12,18 @@ spread over the patch, so what meets one is given to another algorithm.
 from __future__ import annotations
 
 from dataclasses import replace
-from math import inf
+from math import inf, prod
 
 import numpy as np
 
 from tconv.algorithms import engine
 from tconv.algorithms.cost import Cost
 from tconv.algorithms.patch_tables import patched
-from tconv.algorithms.patches import LOSS, patchings
+from tconv.algorithms.patches import LOSS, PatchedAxis, patchings
 from tconv.geometry import Problem
+from tconv.kernels import weights
+from tconv.kernels.launch import launch
+from tconv.memory import ascending, flat
 
 DTYPES = ("float32", "float64", "object")
 
@@ -52,10 +55,28 @@ def cost(problem: Problem, threads: int) -> Cost:
 def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray | None:
     """The weights, transformed along each axis and packed; None if one is not finite."""
     best = patched(problem, threads)
-    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is looked for below
-        for axis in best.axes:
-            w = np.tensordot(w, axis.weights(w.dtype), axes=(3, 0))  # the axis becomes the last
-    return engine.prepare(problem, best.scheme, w, threads)
+    return engine.prepare(problem, best.scheme, _transformed(best.axes, w, threads), threads)
+
+
+def _transformed(axes: tuple[PatchedAxis, ...], w: np.ndarray, threads: int) -> np.ndarray:
+    """``w[group, in, out, *taps]`` as ``[group, in, out, *rows]``, where what is not finite stays so."""
+    groups, channels_in, channels_out, *taps = w.shape
+    rows = [axis.streams for axis in axes]
+    matrices = np.zeros((len(axes), max(taps), max(rows)), w.dtype)
+    for matrix, axis in zip(matrices, axes, strict=True):
+        matrix[: axis.size_kernel, : axis.streams] = axis.weights(w.dtype)
+    memory, (*strides, last) = flat(ascending(w.reshape(groups, channels_in, channels_out, -1)))
+    transformed = np.empty((groups, channels_in, *rows, channels_out), w.dtype)
+    most = channels_out * max(prod(rows[:a] + taps[a:]) for a in range(len(axes)))
+    scratch = np.empty((threads, 2, most), w.dtype)
+    exact = w.dtype.hasobject
+    operands = (
+        channels_in, channels_out, np.array(taps), np.array(rows), np.array(strides),
+        np.arange(prod(taps)) * last, matrices, memory, transformed.reshape(-1),
+    )  # fmt: skip
+    work = weights.transform_channels.reached(exact, w.dtype.char, 0, threads, *operands, scratch[0])
+    launch(weights.transform, threads, exact, work, *operands, scratch)
+    return np.moveaxis(transformed, -1, 2)
 
 
 def forward(
