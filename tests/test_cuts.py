@@ -13,7 +13,7 @@ from tconv.algorithms import polyphase, scheme
 from tconv.algorithms.cut import cuts
 from tconv.algorithms.scheme import tabulate
 from tests.cases import LARGE, SMALL
-from tests.problems import Operands, answer, expected_by_taps, of, small_integers
+from tests.problems import Operands, answer, axis, expected_by_taps, of, problem, small_integers
 from tests.strategies import small_problems
 
 
@@ -93,3 +93,12 @@ def check(p, threads, operands=None):
 def doubled(operands):
     """The same numbers as float64 or complex128: products of whole arrays are quick in those."""
     return Operands(*(None if a is None else a.astype(np.result_type(a, np.float64)) for a in operands))
+
+
+def test_lists_of_positions_are_bounded():
+    """A kernel as large as the image, as in gradients of weights: a list for each tap would not fit in a cache."""
+    many, few = (
+        problem("conv", axis(n, n), axis(n, n), channels_in=4, channels_out=16, dtype="float32") for n in (224, 7)
+    )
+    assert not any(cut.choice.channels_in_lanes for cut in cuts(many))
+    assert any(cut.choice.channels_in_lanes for cut in cuts(few))

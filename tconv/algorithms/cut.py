@@ -29,32 +29,34 @@ from tconv.kernels.tile import CHANNEL_ROWS, CHANNEL_VECTORS, NARROW, POSITION_V
 from tconv.kernels.vectors import VECTOR_BYTES
 from tconv.polyphase import Phase, PhasedAxis, phase
 
-MOST_STREAMS = 48  # in one block, so that its sums stay in the first-level cache
+MOST_STREAMS = 48  # in one block, so that the sums of a tile with positions in its lanes stay in the first-level cache
 MOST_LINES = 24
 
 CHANNEL_COLUMNS = 96  # positions to one tile with channels in the lanes
-UNEVEN = 0.4  # of a tile's rows that are filled up with no position, in a list of positions
+UNEVEN = 0.4  # of a tile, by which a list of positions is filled up to whole ones
+MOST_CHUNKS = 24  # of rows, on two threads: each makes its lists anew
+MOST_LISTED = 2**14  # positions, in all lists of a tile: 384 KiB
 
 PANEL_VECTORS = (128 if NARROW else 256) * 1024 // VECTOR_BYTES  # gathered at once: a part of the second-level cache
 
 # Measured cycles: one step of depth of a tile, with positions in the lanes by rows, read from a panel or in place,
 # where lines come from far away, and vectors straddle them; with channels in the lanes by vectors. Gathering a vector.
 # Copying an element to where channels lie in the lanes, or turning it, as sums are. Finding a tile's vectors in place,
-# beyond what gathering takes. Starting a tile, with positions or channels in the lanes. Writing: what it takes to start
-# a run, or an element by itself.
+# beyond what gathering takes. Starting a tile, with positions or channels in the lanes; listing a position. Writing:
+# what it takes to start a run, or an element by itself.
 if NARROW:  # on a Zen 3 core, two multiplications of 32 bytes a cycle: fitted to the benchmark's layers
     FROM_PANEL = {4: 7.0, 2: 4.0, 1: 3.0}
     IN_PLACE = {4: 19.0, 2: 14.5, 1: 12.0}
     IN_CHANNELS = {1: 5.6, 2: 6.6}
     GATHER, SCATTER, FIND = 12.0, 25.0, 1500.0
-    START, START_LISTED, TURN = 240.0, 55.0, 3.0
+    START, START_LISTED, LIST, TURN = 240.0, 55.0, 10.0, 3.0
     WRITE_RUN, WRITE_ELEMENT = 17.0, 26.0
 else:  # on an Ice Lake core, two of 64 bytes; lists and turning as on the other
     FROM_PANEL = {8: 12.8, 4: 7.6, 2: 5.6, 1: 4.5}
     IN_PLACE = {8: 17.0, 4: 10.2, 2: 7.4, 1: 6.0}
     IN_CHANNELS = {1: 6.0, 2: 9.5, 4: 14.5}
     GATHER, SCATTER, FIND = 3.5, 4.0, 0.0
-    START, START_LISTED, TURN = 60.0, 55.0, 3.0
+    START, START_LISTED, LIST, TURN = 60.0, 55.0, 10.0, 3.0
     WRITE_RUN, WRITE_ELEMENT = 10.0, 2.5
 # On both: writing a vector by shuffles, of all streams or of as many as lanes. Copying an element in order.
 WRITE_VECTOR, WRITE_SQUARE = 2.0, 4.0
@@ -208,9 +210,18 @@ def cuts(problem: Problem) -> Iterator[Cut]:
             (False, False, True),
             (True, False, False),
         ):
-            if gathered and union_of_reads(phased) * POSITION_VECTORS > PANEL_VECTORS:
+            reads = union_of_reads(phased)
+            if gathered and reads * POSITION_VECTORS > PANEL_VECTORS:
+                continue
+            positions = problem.batch * prod(axis.count for axis in phased)
+            if channels and reads * list_pitch(min(CHANNEL_COLUMNS, positions)) > MOST_LISTED:
                 continue
             yield _cut(problem, Choice(channels, outer, last, run_on, gathered), phased, parts)
+
+
+def list_pitch(columns: int) -> int:
+    """From one list of positions to the next: its head, and so many columns filled up to whole tiles."""
+    return 1 + columns + CHANNEL_ROWS[1] - 1
 
 
 def union_of_reads(axes: tuple[PhasedAxis, ...]) -> int:
@@ -349,7 +360,9 @@ def _listed_cycles(problem: Problem, cut: Cut, group: RowGroup) -> float:
         for times, lines in ((blocks, group.block_lines), (1, rest)):
             each, count = panels(True, False, cut.lanes, segment.count * lines)
             total += times * starts * (depth * each + START_LISTED * count)
-    return total
+    reads = tiles * group.outer_taps * len(group.last_reads)
+    met = problem.batch * outer * sum(cut.axes[-1].met(offset) for offset, _ in group.last_reads)
+    return total + LIST * (10 * reads + met) * min(blocks + (rest > 0), MOST_CHUNKS)
 
 
 @lru_cache(maxsize=4096)

@@ -33,7 +33,8 @@ def cost(problem: Problem, scheme: Scheme, threads: int) -> Cost:
         )
     ]
     copied = scheme.halo_size * itemsize if scheme.cut.copied else 0
-    workspace = copied + threads * (scheme.sums_size + scheme.panel_size) * itemsize
+    scratch = (scheme.sums_size + scheme.panel_size) * itemsize + scheme.most_copies * columns.COPY_FIELDS * 8
+    workspace = copied + threads * scratch
     moved = int(sum(sizes)) * itemsize + 2 * copied + scheme.packed_size * itemsize
     return Cost(operations, moved, workspace, scheme.cut.cycles / threads / CLOCK)
 
@@ -123,7 +124,7 @@ def _source(scheme: Scheme, steps: tuple[int, ...]) -> _Source:
     at = np.array(by_axis)
     channels_in_lanes = scheme.cut.choice.channels_in_lanes
     if scheme.cut.rearranged or (channel if channels_in_lanes else by_axis[-1]) != 1:
-        side_by_side = by_axis == [prod(sizes[a + 1 :]) for a in range(len(sizes))]
+        side_by_side = all(n == 1 or by_axis[a] == prod(sizes[a + 1 :]) for a, n in enumerate(sizes))
         copy = scheme.halo._replace(
             x_batch=batch,
             x_group=group,
@@ -201,7 +202,7 @@ def _multiply(scheme: Scheme, packed: np.ndarray, x: np.ndarray, bias: np.ndarra
         sums.reshape(workers, -1),
         np.empty((workers, shape.tile_starts + axes.shape[1]), np.int64),
         np.empty((workers, shape.tile_columns, 2 * axes.shape[1] + columns.OUTER), np.int64),
-        np.empty((workers, scheme.most_copies, 3), np.int64),
+        np.empty((workers, scheme.most_copies, columns.COPY_FIELDS), np.int64),
         panels.reshape(workers, -1),
     )
     work = polyphase.work.reached(scheme.exact, dtype.char, *operands, *(of_workers[0] for of_workers in scratch))

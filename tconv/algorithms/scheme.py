@@ -9,12 +9,22 @@ from math import ceil, prod
 
 import numpy as np
 
-from tconv.algorithms.cut import CHANNEL_COLUMNS, PANEL_VECTORS, Cut, Reads, RowGroup, Segment, cuts, union_of_reads
+from tconv.algorithms.cut import (
+    CHANNEL_COLUMNS,
+    PANEL_VECTORS,
+    Cut,
+    Reads,
+    RowGroup,
+    Segment,
+    cuts,
+    list_pitch,
+    union_of_reads,
+)
 from tconv.geometry import Problem
 from tconv.kernels.columns import CHANNEL_WEIGHTS, READ_COUNT, Shape, panel_pitch
 from tconv.kernels.halo import Halo
 from tconv.kernels.polyphase import padded_rows
-from tconv.kernels.tile import CHANNEL_ROWS, POSITION_ROWS, POSITION_VECTORS
+from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
 from tconv.kernels.winograd import Patches
 
 UNITS_PER_THREAD = 12  # of 11 units one of two threads would wait for a tenth of the time
@@ -76,10 +86,10 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
     tile_columns = slice_columns = tile_starts * cut.lanes
     if cut.choice.channels_in_lanes:
         tile_columns = slice_columns = cut.lanes * ceil(min(CHANNEL_COLUMNS, problem.batch * cut.columns) / cut.lanes)
+        tile_starts = 0
     elif cut.choice.gathered and cut.rows <= FEW_ROWS:
         tile_columns *= max(1, min(SLICES, problem.batch * cut.columns // slice_columns // TILES))
-    in_vectors = not (cut.choice.gathered or cut.choice.channels_in_lanes)
-    tiles = ceil(problem.batch * cut.columns / (tile_starts if in_vectors else tile_columns))
+    tiles = ceil(problem.batch * cut.columns / (tile_columns if cut.bare else tile_starts))
     wanted = 1 if threads == 1 else ceil(UNITS_PER_THREAD * threads / (problem.groups * tiles))
     rows = _Rows(problem, cut, halo, part_combinations, tile_columns, slice_columns, wanted)
     row_chunks = min(wanted, len(rows.sections))
@@ -88,7 +98,7 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
     last = axes[-1].count
     most_runs = tile_columns if last == 1 else ceil(tile_columns / last) + 1 + tile_columns // slice_columns
     most_reads = max(section[READ_COUNT] for section in rows.sections)
-    listed = tile_columns + CHANNEL_ROWS[1]
+    listed = list_pitch(tile_columns)
     if cut.choice.channels_in_lanes:
         most_copies = most_reads * listed
     else:
@@ -218,7 +228,7 @@ def halo_of(problem: Problem, cut: Cut) -> tuple[Halo, int]:
         turned=0,
         **strides,
     )
-    return halo, lead * halo.unit + problem.batch * halo.image + slack
+    return halo, lead + problem.batch * halo.image + slack
 
 
 Panel = tuple[int, int, int]  # its first read, how many reads, and of how many channels at once
@@ -330,8 +340,8 @@ class _Rows:
         self.weights = base + before * self._channels
         self.sections[-1] = (first, count + 1, *panel, base, before, slice_, slice_)
         if in_lanes:
-            whole = rows + 3 * self._cut.lanes
-            self.sums_size = max(self.sums_size, (2 * self._tile_columns + 1) * whole)
+            padded = rows + 3 * self._cut.lanes  # sums by columns and one column more, then the same turned
+            self.sums_size = max(self.sums_size, (2 * self._tile_columns + 1) * padded)
         else:
             self.sums_size = max(self.sums_size, sums + (rows + POSITION_ROWS[0]) * self._tile_columns)
 

@@ -191,8 +191,8 @@ def list_copies(shape, axes, section, reads, runs, n_runs, copies):
 def list_positions(shape, axes, section, reads, runs, n_runs, used, rows, copies):
     """For each read of a section, a list of the columns for which it is an input, and where its channels lie.
 
-    Before each list is how long it is. It goes on, to a whole number of ``rows``, with the column
-    after those that are ``used``.
+    Before each list is how long it is. After it are ``rows - 1`` entries of the column after those that are
+    ``used``, for tiles that are not full.
     """
     last = axes.shape[1] - 1
     at = OUTER + last

@@ -1,4 +1,4 @@
-"""The input, copied once into a buffer in which every read of a tile lands on an input or on a zero."""
+"""The input, copied once into a buffer: with zeros around it, or with channels side by side."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from numba.extending import register_jitable
 
 from tconv.kernels.launch import apart, call, compiled
 from tconv.kernels.turn import turn
-from tconv.kernels.vectors import copy_vector
+from tconv.kernels.vectors import VECTOR_BYTES, copy_vector
 
-TURNED = 2  # vectors of channels turned by one worker: a cache line of 64 bytes
+TURNED = max(1, 64 // VECTOR_BYTES)  # vectors of channels turned by one worker: a cache line
 
 
 class Halo(NamedTuple):
@@ -87,7 +87,7 @@ def _copy_item(item, where, axes, parts, x, halo):
     from_ = (
         batch * where.x_batch + group * where.x_group + channel // where.parts * where.x_channel + channel % where.parts
     )
-    at = where.lead * where.unit + batch * where.image + group * where.group + channel * where.channel
+    at = where.lead + batch * where.image + group * where.group + channel * where.channel
     used = parts.shape[0] * where.subplane
     _copy_plane(where.lanes, at, where.unit, where.subplane, axes, parts, x, from_, halo)
     _zero(halo, at + used * where.unit, where.unit, where.plane - used)
@@ -139,8 +139,8 @@ def copy_item(item, where, axes, parts, x, halo):
 @compiled
 def copy(work, where, axes, parts, x, halo):
     """Fill ``halo`` from the flat memory ``x``; ``parts`` lists the combinations of input parts."""
-    end = where.lead * where.unit + where.batch * where.image
-    _zero(halo, 0, 1, where.lead * where.unit)
+    end = where.lead + where.batch * where.image
+    _zero(halo, 0, 1, where.lead)
     _zero(halo, end, 1, halo.shape[0] - end)
     for item in prange(items(where)):
         call(work, np.int64(item), where, axes, parts, x, halo)

@@ -162,7 +162,8 @@ def _channels_product(shape, used, taps, rows, pitch, x, copies, offsets, offset
         for tap in range(taps):
             head = offsets[offset + tap] * shape.listed
             columns = copies[head, HELD]
-            pace = (width * tall + columns - 1) // max(1, columns)
+            tiles = (columns + tall - 1) // tall
+            pace = (width + tiles - 1) // max(1, tiles)
             for first in range(0, shape.channels_in, WEIGHTS_DEPTH):
                 depth = min(shape.channels_in - first, WEIGHTS_DEPTH)
                 soon = depth * width

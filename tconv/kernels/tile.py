@@ -41,7 +41,7 @@ NARROW = VECTOR_BYTES == 32
 POSITION_ROWS = (4, 2, 1) if NARROW else (8, 4, 2, 1)
 POSITION_VECTORS = 3
 POSITION_WIDTHS = (POSITION_VECTORS, 1)  # a last tile that needs two vectors takes three
-CHANNEL_ROWS = (6, 3)
+CHANNEL_ROWS = (6, 3)  # the second at least half the first: so far lists of positions are filled up
 CHANNEL_VECTORS = (2, 1, 1) if NARROW else (4, 2, 1)
 
 AHEAD = 6144  # bytes, to one vector: weights are read once, in order, and come from the third-level cache
@@ -116,7 +116,8 @@ def positions_tile(rows, vectors, lanes, depth, resume, in_place, x, starts, off
 def channels_tile(rows, vectors, lanes, depth, soon, pace, x, first, positions, number, w, at, sums, to, pitch):
     """``rows`` positions times ``vectors`` vectors of channels, ``depth`` steps, added to sums.
 
-    Of ``positions`` those from ``number`` on: where channel 0 lies, and the column of the sums. What lies ``soon``
+    Of ``positions`` those from ``number`` on: where channel 0 lies, and the column of the sums, each its own (one may
+    come twice if its sums are not wanted). What lies ``soon``
     weights further on is asked for, ``pace`` weights for each step.
     """
     width = vectors * lanes
