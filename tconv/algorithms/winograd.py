@@ -23,7 +23,10 @@ from tconv.algorithms.patches import LOSS, PatchedAxis, patchings
 from tconv.geometry import Problem
 from tconv.kernels import weights
 from tconv.kernels.launch import launch
-from tconv.memory import ascending, flat
+from tconv.memory import ascending, flat, workspace
+
+PREPARE = 15.0  # cycles for each weight that is transformed and packed, as measured
+CALLS = 40  # for which weights are prepared, so to speak
 
 DTYPES = ("float32", "float64", "object")
 
@@ -45,11 +48,15 @@ def cost(problem: Problem, threads: int) -> Cost:
     """That of the best scheme.
 
     Endless, so that it has to be asked for by name, where the bound on its errors is more than four times the direct
-    sum's; and for exact objects, since halves would change what they are.
+    sum's; and for exact objects, since halves would change what they are. Weights are a few times more than the kernel
+    and have to be transformed: a part of that is counted, so that what gains little by it is not chosen.
     """
     best = patched(problem, threads)
     found = engine.cost(problem, best.scheme, threads)
-    return replace(found, seconds=inf) if problem.dtype == "object" or best.loss > LOSS else found
+    if problem.dtype == "object" or best.loss > LOSS:
+        return replace(found, seconds=inf)
+    preparing = PREPARE * best.scheme.packed_size / threads / engine.CLOCK
+    return replace(found, seconds=found.seconds + preparing / CALLS)
 
 
 def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray | None:
@@ -66,17 +73,18 @@ def _transformed(axes: tuple[PatchedAxis, ...], w: np.ndarray, threads: int) -> 
     for matrix, axis in zip(matrices, axes, strict=True):
         matrix[: axis.size_kernel, : axis.streams] = axis.weights(w.dtype)
     memory, (*strides, last) = flat(ascending(w.reshape(groups, channels_in, channels_out, -1)))
-    transformed = np.empty((groups, channels_in, *rows, channels_out), w.dtype)
     most = channels_out * max(prod(rows[:a] + taps[a:]) for a in range(len(axes)))
-    scratch = np.empty((threads, 2, most), w.dtype)
+    shape = (groups, channels_in, *rows, channels_out)
+    room = workspace(prod(shape) + threads * 2 * most, w.dtype)
+    transformed, scratch = room[: prod(shape)], room[prod(shape) :].reshape(threads, 2, most)
     exact = w.dtype.hasobject
     operands = (
         channels_in, channels_out, np.array(taps), np.array(rows), np.array(strides),
-        np.arange(prod(taps)) * last, matrices, memory, transformed.reshape(-1),
+        np.arange(prod(taps)) * last, matrices, memory, transformed,
     )  # fmt: skip
     work = weights.transform_channels.reached(exact, w.dtype.char, 0, threads, *operands, scratch[0])
     launch(weights.transform, threads, exact, work, *operands, scratch)
-    return np.moveaxis(transformed, -1, 2)
+    return np.moveaxis(transformed.reshape(shape), -1, 2)
 
 
 def forward(
