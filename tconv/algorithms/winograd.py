@@ -23,7 +23,7 @@ from tconv.algorithms.patches import LOSS, PatchedAxis, patchings
 from tconv.geometry import Problem
 from tconv.kernels import weights
 from tconv.kernels.launch import launch
-from tconv.memory import ascending, flat, workspace
+from tconv.memory import aligned_empty, ascending, flat
 
 PREPARE = 15.0  # cycles for each weight that is transformed and packed, as measured
 CALLS = 40  # for which weights are prepared, so to speak
@@ -75,7 +75,7 @@ def _transformed(axes: tuple[PatchedAxis, ...], w: np.ndarray, threads: int) -> 
     memory, (*strides, last) = flat(ascending(w.reshape(groups, channels_in, channels_out, -1)))
     most = channels_out * max(prod(rows[:a] + taps[a:]) for a in range(len(axes)))
     shape = (groups, channels_in, *rows, channels_out)
-    room = workspace(prod(shape) + threads * 2 * most, w.dtype)
+    room = aligned_empty(prod(shape) + threads * 2 * most, w.dtype)  # not kept: it may be larger than the input
     transformed, scratch = room[: prod(shape)], room[prod(shape) :].reshape(threads, 2, most)
     exact = w.dtype.hasobject
     operands = (
