@@ -42,21 +42,23 @@ PANEL_VECTORS = (128 if NARROW else 256) * 1024 // VECTOR_BYTES  # gathered at o
 # Measured cycles: one step of depth of a tile, with positions in the lanes by rows, read from a panel or in place,
 # where lines come from far away, and vectors straddle them; with channels in the lanes by vectors. Gathering a vector.
 # Copying an element to where channels lie in the lanes, or turning it, as sums are. Finding a tile's vectors in place,
-# beyond what gathering takes. Starting a tile, with positions or channels in the lanes; listing a position. Writing:
-# what it takes to start a run, or an element by itself.
+# beyond what gathering takes. Starting a tile, with positions or channels in the lanes. Starting a list, listing a
+# position. Writing: what it takes to start a run, or an element by itself.
 if NARROW:  # on a Zen 3 core, two multiplications of 32 bytes a cycle: fitted to the benchmark's layers
     FROM_PANEL = {4: 7.0, 2: 4.0, 1: 3.0}
     IN_PLACE = {4: 19.0, 2: 14.5, 1: 12.0}
     IN_CHANNELS = {1: 5.6, 2: 6.6}
     GATHER, SCATTER, FIND = 12.0, 25.0, 1500.0
-    START, START_LISTED, LIST, TURN = 240.0, 55.0, 10.0, 3.0
+    START, START_LISTED, TURN = 240.0, 55.0, 3.0
+    START_LIST, LIST = 100.0, 10.0
     WRITE_RUN, WRITE_ELEMENT = 17.0, 26.0
 else:  # on an Ice Lake core, two of 64 bytes; lists and turning as on the other
     FROM_PANEL = {8: 12.8, 4: 7.6, 2: 5.6, 1: 4.5}
     IN_PLACE = {8: 17.0, 4: 10.2, 2: 7.4, 1: 6.0}
     IN_CHANNELS = {1: 6.0, 2: 9.5, 4: 14.5}
     GATHER, SCATTER, FIND = 3.5, 4.0, 0.0
-    START, START_LISTED, LIST, TURN = 60.0, 55.0, 10.0, 3.0
+    START, START_LISTED, TURN = 60.0, 55.0, 3.0
+    START_LIST, LIST = 100.0, 10.0
     WRITE_RUN, WRITE_ELEMENT = 10.0, 2.5
 # On both: writing a vector by shuffles, of all streams or of as many as lanes. Copying an element in order.
 WRITE_VECTOR, WRITE_SQUARE = 2.0, 4.0
@@ -220,8 +222,8 @@ def cuts(problem: Problem) -> Iterator[Cut]:
 
 
 def list_pitch(columns: int) -> int:
-    """From one list of positions to the next: its head, and so many columns filled up to whole tiles."""
-    return 1 + columns + CHANNEL_ROWS[1] - 1
+    """From one list of positions to the next: its head, so many columns, and one less than fills a tile."""
+    return columns + CHANNEL_ROWS[1]
 
 
 def union_of_reads(axes: tuple[PhasedAxis, ...]) -> int:
@@ -289,14 +291,14 @@ def _cycles(problem: Problem, cut: Cut) -> float:
     if choice.channels_in_lanes:
         product_cycles = sum(_listed_cycles(problem, cut, group) for group in cut.groups)
         turning = TURN * positions * cut.rows
-    elif choice.gathered:
-        product_cycles = sum(_group_cycles(choice, lanes, depth, group) for group in cut.groups)
-        product_cycles *= ceil(positions / (POSITION_VECTORS * lanes))
-        separate = sum(group.outer_taps * len(group.last_reads) for group in cut.groups)
-        gathering = GATHER * runs * depth * min(separate, union_of_reads(cut.axes))
     else:
-        product_cycles = FIND + sum(_group_cycles(choice, lanes, depth, group) for group in cut.groups)
-        product_cycles *= ceil(problem.batch * cut.columns / POSITION_VECTORS)
+        of_tile = sum(_group_cycles(choice, lanes, depth, group) for group in cut.groups)
+        if choice.gathered:
+            product_cycles = of_tile * ceil(positions / (POSITION_VECTORS * lanes))
+            separate = sum(group.outer_taps * len(group.last_reads) for group in cut.groups)
+            gathering = GATHER * runs * depth * min(separate, union_of_reads(cut.axes))
+        else:
+            product_cycles = (of_tile + FIND) * ceil(problem.batch * cut.columns / POSITION_VECTORS)
     lines = sum(group.lines for group in cut.groups)
     writing = (
         runs * (WRITE_RUN * lines + weaving(len(cut.streams), lanes) * cut.rows)
@@ -304,18 +306,18 @@ def _cycles(problem: Problem, cut: Cut) -> float:
         else positions * WRITE_ELEMENT * cut.rows
     )
     if cut.copied:
-        each = COPY if not choice.channels_in_lanes else SCATTER if cut.rearranged else TURN
+        element = COPY if not choice.channels_in_lanes else SCATTER if cut.rearranged else TURN
         parts = prod(len(axis.parts) for axis in cut.axes)
-        copying = each * problem.batch * depth * prod(cut.pitches) * parts
+        copying = element * problem.batch * depth * prod(cut.pitches) * parts
     weights = problem.groups * depth * cut.weights
-    each = FROM_MEMORY_LISTED if choice.channels_in_lanes else FROM_MEMORY
-    return problem.groups * (product_cycles + gathering + turning + writing + copying) + reading(problem, weights, each)
+    byte = FROM_MEMORY_LISTED if choice.channels_in_lanes else FROM_MEMORY
+    return problem.groups * (product_cycles + gathering + turning + writing + copying) + reading(problem, weights, byte)
 
 
-def reading(problem: Problem, weights: int, each: float = FROM_MEMORY) -> float:
+def reading(problem: Problem, weights: int, byte: float = FROM_MEMORY) -> float:
     """Cycles that so many weights take to come from memory, if they do not stay in a cache from call to call."""
     size = weights * real_bytes(problem.dtype)
-    return each * size if size > CACHED else 0.0
+    return byte * size if size > CACHED else 0.0
 
 
 def weaving(streams: int, lanes: int) -> float:
@@ -335,13 +337,12 @@ def _classes(axis: PhasedAxis, idle: bool) -> list[tuple[Phase, ...]]:
 
 def _group_cycles(choice: Choice, lanes: int, depth: int, group: RowGroup) -> float:
     """Cycles per tile of columns that the rows of a group take, ``depth`` channels deep."""
-    blocks, rest = divmod(group.lines, group.block_lines)
     total = 0.0
     for segment in group.segments:
-        steps = group.taps(segment) * depth
-        for times, lines in ((blocks, group.block_lines), (1, rest)):
-            each, count = panels(choice.channels_in_lanes, choice.gathered, lanes, segment.count * lines)
-            total += times * (steps * each + START * count)
+        each, count = panels_of_blocks(
+            choice.channels_in_lanes, choice.gathered, lanes, segment.count, group.lines, group.block_lines
+        )
+        total += group.taps(segment) * depth * each + START * count
     return total
 
 
@@ -352,17 +353,24 @@ def _listed_cycles(problem: Problem, cut: Cut, group: RowGroup) -> float:
     outer = prod(
         sum(axis.met(tap.offset) for tap in phases[0].taps) for axis, phases in zip(cut.axes, group.outer, strict=False)
     )
-    blocks, rest = divmod(group.lines, group.block_lines)
     total = 0.0
     for segment in group.segments:
         met = problem.batch * outer * sum(cut.axes[-1].met(offset) for offset, _ in segment.reads)
         starts = met / CHANNEL_ROWS[0] + group.taps(segment) * tiles * UNEVEN
-        for times, lines in ((blocks, group.block_lines), (1, rest)):
-            each, count = panels(True, False, cut.lanes, segment.count * lines)
-            total += times * starts * (depth * each + START_LISTED * count)
+        each, count = panels_of_blocks(True, False, cut.lanes, segment.count, group.lines, group.block_lines)
+        total += starts * (depth * each + START_LISTED * count)
     reads = tiles * group.outer_taps * len(group.last_reads)
     met = problem.batch * outer * sum(cut.axes[-1].met(offset) for offset, _ in group.last_reads)
-    return total + LIST * (10 * reads + met) * min(blocks + (rest > 0), MOST_CHUNKS)
+    return total + (LIST * met + START_LIST * reads) * min(ceil(group.lines / group.block_lines), MOST_CHUNKS)
+
+
+def panels_of_blocks(
+    channels_in_lanes: bool, gathered: bool, lanes: int, streams: int, lines: int, block_lines: int
+) -> tuple[float, int]:
+    """The same as `panels` for so many streams of lines, in blocks of so many lines and what is left."""
+    blocks, rest = divmod(lines, block_lines)
+    (each, count), (last, more) = (panels(channels_in_lanes, gathered, lanes, streams * n) for n in (block_lines, rest))
+    return blocks * each + last, blocks * count + more
 
 
 @lru_cache(maxsize=4096)

@@ -90,7 +90,7 @@ def tabulate(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
         row_chunks=chunks,
         groups_at_once=1,
         units_at_once=max(1, min(UNITS_AT_ONCE, units // (UNITS_PER_THREAD * threads))),
-        listed=0,
+        list_pitch=0,
         lead=0,
         image=halo.image,
         group=halo.group,

@@ -23,7 +23,7 @@ from tconv.algorithms.cut import (
     Choice,
     Cut,
     lanes_of,
-    panels,
+    panels_of_blocks,
     reading,
     weaving,
 )
@@ -287,11 +287,9 @@ def _cycles(problem: Problem, cut: Cut, axes: tuple[PatchedAxis, ...]) -> tuple[
     gathering = GATHER * runs * depth * prod(windows) + TRANSFORM * vectors * depth * moved
     product_cycles = writing = 0.0
     for group in groups_of(problem, axes):
-        blocks, left = divmod(group.lines, group.block_lines)
         for family in last.families:
-            for times, lines in ((blocks, group.block_lines), (1, left)):
-                each, count = panels(False, True, lanes, family.phases * lines)
-                product_cycles += times * group.rows * family.rows * (depth * each + START * count)
+            each, count = panels_of_blocks(False, True, lanes, family.phases, group.lines, group.block_lines)
+            product_cycles += group.rows * family.rows * (depth * each + START * count)
         moved, done = 0, group.rows * last.streams
         for family, axis in zip(group.families, axes[:-1], strict=True):
             after = done // family.rows * axis.outputs

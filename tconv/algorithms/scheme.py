@@ -98,9 +98,9 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
     last = axes[-1].count
     most_runs = tile_columns if last == 1 else ceil(tile_columns / last) + 1 + tile_columns // slice_columns
     most_reads = max(section[READ_COUNT] for section in rows.sections)
-    listed = list_pitch(tile_columns)
+    pitch = list_pitch(tile_columns)
     if cut.choice.channels_in_lanes:
-        most_copies = most_reads * listed
+        most_copies = most_reads * pitch
     else:
         most_copies = most_reads * (most_runs + ceil(tile_columns / cut.lanes)) if cut.choice.gathered else 0
 
@@ -119,7 +119,7 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         row_chunks=row_chunks,
         groups_at_once=groups_at_once,
         units_at_once=max(1, min(UNITS_AT_ONCE, units // (UNITS_PER_THREAD * threads))),
-        listed=listed,
+        list_pitch=pitch,
         lead=halo.lead,
         image=halo.image,
         group=halo.group,
@@ -306,10 +306,8 @@ class _Rows:
             count = len(self.reads) - first
             channels = self._channels
             if self._cut.choice.gathered:
-                channels = max(
-                    1,
-                    min(self._channels, PANEL_VECTORS // (ceil(self._tile_columns / self._cut.lanes) * max(1, count))),
-                )
+                vectors = ceil(self._tile_columns / self._cut.lanes) * max(1, count)
+                channels = max(1, min(channels, PANEL_VECTORS // vectors))
                 pitch = panel_pitch(self._cut.lanes, self._slice_columns, count)
                 self.panel_size = max(self.panel_size, channels * pitch * (self._tile_columns // self._slice_columns))
             self._panels[reads] = first, count, channels

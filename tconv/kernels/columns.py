@@ -30,7 +30,7 @@ class Shape(NamedTuple):
     row_chunks: int
     groups_at_once: int  # in one unit
     units_at_once: int  # taken by a worker: what one tile reads and writes, the next finds near
-    listed: int  # from one list of positions to the next, with channels in the lanes
+    list_pitch: int  # from one list of positions to the next, with channels in the lanes
     lead: int  # where the first image begins in what is read, and the strides from there
     image: int
     group: int
@@ -198,7 +198,7 @@ def list_positions(shape, axes, section, reads, runs, n_runs, used, rows, copies
     at = OUTER + last
     for r in range(section[READ_COUNT]):
         read = reads[section[READS] + r]
-        head = r * shape.listed
+        head = r * shape.list_pitch
         n = head + 1
         for q in range(n_runs):
             inside = True

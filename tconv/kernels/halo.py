@@ -94,10 +94,16 @@ def _copy_item(item, where, axes, parts, x, halo):
 
 
 @register_jitable
+def _chunks(where):
+    """How many parts the channels of a group are turned in."""
+    return (where.channels + TURNED * where.lanes - 1) // (TURNED * where.lanes)
+
+
+@register_jitable
 def _turn_item(item, where, x, halo):
     """A few channels of one image: squares of channels and positions, then what is left."""
     lanes = where.lanes
-    chunks = (where.channels + TURNED * lanes - 1) // (TURNED * lanes)
+    chunks = _chunks(where)
     first = item % chunks * TURNED * lanes
     end = min(first + TURNED * lanes, where.channels)
     group = item // chunks % where.groups
@@ -119,11 +125,9 @@ def _turn_item(item, where, x, halo):
 
 
 @register_jitable
-def items(where):
+def _items(where):
     """How many parts the copying falls into."""
-    of_channels = where.channels * where.parts
-    if where.turned:
-        of_channels = (where.channels + TURNED * where.lanes - 1) // (TURNED * where.lanes)
+    of_channels = _chunks(where) if where.turned else where.channels * where.parts
     return where.batch * where.groups * of_channels
 
 
@@ -142,5 +146,5 @@ def copy(work, where, axes, parts, x, halo):
     end = where.lead + where.batch * where.image
     _zero(halo, 0, 1, where.lead)
     _zero(halo, end, 1, halo.shape[0] - end)
-    for item in prange(items(where)):
+    for item in prange(_items(where)):
         call(work, np.int64(item), where, axes, parts, x, halo)

@@ -160,7 +160,7 @@ def _channels_product(shape, used, taps, rows, pitch, x, copies, offsets, offset
         width = panel_height(1, lanes, rows - row)
         clear_rows(lanes, width // lanes, used + 1, sums, to, pitch)
         for tap in range(taps):
-            head = offsets[offset + tap] * shape.listed
+            head = offsets[offset + tap] * shape.list_pitch
             columns = copies[head, HELD]
             tiles = (columns + tall - 1) // tall
             pace = (width + tiles - 1) // max(1, tiles)
@@ -190,7 +190,6 @@ def _block_product(
     """Sums of one block of rows over channels ``low`` to ``high``."""
     n_lines = block[LINES]
     pitch = shape.tile_columns
-    channels_pitch = _channels_pitch(shape, block)
     expected = n_runs if shape.interleaved and high == shape.channels_in and not patches.rows else 0
     for s in range(block[SEGMENT], block[SEGMENT] + block[SEGMENTS]):
         done = (segments[s, FIRST_STREAM] - block[STREAM]) * n_lines
@@ -200,8 +199,9 @@ def _block_product(
         taps = segments[s, DEPTH] // shape.channels_in
         if shape.channels_in_lanes:
             at = _channels_product(
-                shape, used, taps, rows, channels_pitch, x, copies, offsets, segments[s, OFFSETS], w, at, sums, done
-            )
+                shape, used, taps, rows, _channels_pitch(shape, block), x, copies, offsets, segments[s, OFFSETS],
+                w, at, sums, done,
+            )  # fmt: skip
         else:
             at = _positions_product(
                 shape, section, used, low + segments[s, ADDED], (high - low) * taps, rows, x,
@@ -225,14 +225,9 @@ def _turn_sums(shape, block, used, sums):
     for row in range(0, block[STREAMS] * block[LINES], lanes):
         for column in range(0, used, lanes):
             turn(
-                lanes,
-                sums,
-                column * pitch + row,
-                pitch,
-                sums,
-                to + row * shape.tile_columns + column,
-                shape.tile_columns,
-            )
+                lanes, sums, column * pitch + row, pitch,
+                sums, to + row * shape.tile_columns + column, shape.tile_columns,
+            )  # fmt: skip
     return to
 
 

@@ -117,8 +117,8 @@ def channels_tile(rows, vectors, lanes, depth, soon, pace, x, first, positions, 
     """``rows`` positions times ``vectors`` vectors of channels, ``depth`` steps, added to sums.
 
     Of ``positions`` those from ``number`` on: where channel 0 lies, and the column of the sums, each its own (one may
-    come twice if its sums are not wanted). What lies ``soon``
-    weights further on is asked for, ``pace`` weights for each step.
+    come twice if its sums are not wanted). What lies ``soon`` weights further on is asked for,
+    ``pace`` weights for each step.
     """
     width = vectors * lanes
     for r in range(number, number + rows):
