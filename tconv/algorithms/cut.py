@@ -8,8 +8,10 @@ write its lines. What is free:
 * what lies in the vector lanes: positions, or channels (and phases). With channels in the lanes a tap is multiplied
   only where it meets an input, which pays where images are small and channels many;
 * the origin of each axis: *aligned*, so that phases share what they read, or not, so that no position is cropped;
-* with positions in the lanes, whether vectors run on over the ends of lines or start anew at each, both read where
-  they lie in a copy of the input with its halo, or positions are gathered into a panel, tile by tile.
+* with positions in the lanes, whether they are read where they lie in a copy of the input with its halo, where vectors
+  run on over the ends of lines or start anew at each; or gathered into a panel, tile by tile. There they either follow
+  on each other without gaps, with a row for each input that a position reads; or lines run on with room for what is
+  read beyond their ends, and one row serves all that differ only in where on the last axis they lie.
 """
 
 from __future__ import annotations
@@ -164,6 +166,21 @@ class Cut:
         )
 
     @property
+    def reach(self) -> int:
+        """How far apart the inputs of a position lie on the last axis, if one row of a panel serves all of them."""
+        low, high = _ends(self.axes[-1])
+        return high - low if self.choice.gathered and self.choice.run_on else 0
+
+    def row_of(self, offset: int, part: int) -> tuple[int, int]:
+        """What a row of a panel is gathered for, by the first of its positions, to serve a read of the last axis."""
+        return (_ends(self.axes[-1])[0] if self.reach else offset, part)
+
+    def rows_of(self, reads: tuple[Reads, ...]) -> tuple[Reads, ...]:
+        """The rows of a panel, or the lists of positions, that serve these reads on each axis."""
+        *outer, last = reads
+        return (*outer, tuple(sorted({self.row_of(*read) for read in last})))
+
+    @property
     def bare(self) -> bool:
         """Whether positions are taken one by one, so that no zeros have to lie around the input."""
         return self.choice.gathered or self.choice.channels_in_lanes
@@ -210,11 +227,14 @@ def cuts(problem: Problem) -> Iterator[Cut]:
             (False, True, False),
             (False, False, False),
             (False, False, True),
+            (False, True, True),
             (True, False, False),
         ):
             reads = union_of_reads(phased)
             if gathered and reads * POSITION_VECTORS > PANEL_VECTORS:
                 continue
+            if gathered and run_on and len(set(_ends(phased[-1]))) == 1:
+                continue  # all read the same
             positions = problem.batch * prod(axis.count for axis in phased)
             if channels and reads * list_pitch(min(CHANNEL_COLUMNS, positions)) > MOST_LISTED:
                 continue
@@ -229,6 +249,23 @@ def list_pitch(columns: int) -> int:
 def union_of_reads(axes: tuple[PhasedAxis, ...]) -> int:
     """At most so many different inputs of one channel does one position read."""
     return prod(len({read for one in axis.phases for read in one.reads}) for axis in axes)
+
+
+def gathered_rows(cut: Cut) -> tuple[int, int]:
+    """Rows to gather for one channel: with a panel for each group, and with one for all that is read."""
+    groups = [
+        cut.rows_of((*(phases[0].reads for phases in group.outer), group.last_reads))
+        for group in cut.groups
+        if group.last_reads
+    ]
+    every = cut.rows_of(tuple(tuple({read for one in axis.phases for read in one.reads}) for axis in cut.axes))
+    return sum(prod(map(len, reads)) for reads in groups), prod(map(len, every))
+
+
+def _ends(axis: PhasedAxis) -> tuple[int, int]:
+    """The first and the last offset at which a position reads."""
+    offsets = [offset for one in axis.phases for offset, _ in one.reads]
+    return min(offsets, default=0), max(offsets, default=0)
 
 
 def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: int) -> Cut:
@@ -255,7 +292,10 @@ def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: 
             )
             groups.append(min(candidates, key=lambda group: _group_cycles(choice, lanes, depth, group)))
     counts = [axis.count for axis in axes]
-    if choice.channels_in_lanes or choice.gathered:
+    if choice.gathered and choice.run_on:
+        low, high = _ends(last)
+        columns = prod(counts[:-1]) * (counts[-1] + high - low)
+    elif choice.channels_in_lanes or choice.gathered:
         columns = prod(counts)
     elif choice.run_on:
         pitches = [axis.pitch for axis in axes]
@@ -294,9 +334,9 @@ def _cycles(problem: Problem, cut: Cut) -> float:
     else:
         of_tile = sum(_group_cycles(choice, lanes, depth, group) for group in cut.groups)
         if choice.gathered:
-            product_cycles = of_tile * ceil(positions / (POSITION_VECTORS * lanes))
-            separate = sum(group.outer_taps * len(group.last_reads) for group in cut.groups)
-            gathering = GATHER * runs * depth * min(separate, union_of_reads(cut.axes))
+            product_cycles = of_tile * ceil(problem.batch * cut.columns / (POSITION_VECTORS * lanes))
+            longer = positions // counts[-1] * ((counts[-1] + cut.reach) // lanes + 1)
+            gathering = GATHER * longer * depth * min(gathered_rows(cut))
         else:
             product_cycles = (of_tile + FIND) * ceil(problem.batch * cut.columns / POSITION_VECTORS)
     lines = sum(group.lines for group in cut.groups)

@@ -105,6 +105,8 @@ def tabulate(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
         span=last.outputs,
         window=last.window,
         row=rows.staged_row,
+        line=last.axis.count,
+        reach=0,
     )
     return Scheme(
         cut=cut,

@@ -17,8 +17,8 @@ from tconv.algorithms.cut import (
     RowGroup,
     Segment,
     cuts,
+    gathered_rows,
     list_pitch,
-    union_of_reads,
 )
 from tconv.geometry import Problem
 from tconv.kernels.columns import CHANNEL_WEIGHTS, READ_COUNT, Shape, panel_pitch
@@ -97,12 +97,13 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
     units = ceil(problem.groups / groups_at_once) * tiles * row_chunks
     last = axes[-1].count
     most_runs = tile_columns if last == 1 else ceil(tile_columns / last) + 1 + tile_columns // slice_columns
+    most_vectors = most_runs * (1 + ceil(cut.reach / cut.lanes)) + ceil(tile_columns / cut.lanes)
     most_reads = max(section[READ_COUNT] for section in rows.sections)
     pitch = list_pitch(tile_columns)
     if cut.choice.channels_in_lanes:
         most_copies = most_reads * pitch
     else:
-        most_copies = most_reads * (most_runs + ceil(tile_columns / cut.lanes)) if cut.choice.gathered else 0
+        most_copies = most_reads * most_vectors if cut.choice.gathered else 0
 
     shape = Shape(
         channels_in_lanes=int(cut.choice.channels_in_lanes),
@@ -133,7 +134,9 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         slice_columns=slice_columns,
         span=1,
         window=1,
-        row=slice_columns,
+        row=rows.row,
+        line=axes[-1].count + cut.reach,
+        reach=cut.reach,
     )
     return Scheme(
         cut=cut,
@@ -268,6 +271,7 @@ class _Rows:
         }
         self._tile_columns = tile_columns
         self._slice_columns = slice_columns
+        self.row = slice_columns + cut.lanes * ceil(cut.reach / cut.lanes)  # of a panel
         self._panels: dict[tuple[Reads, ...], Panel] = {}
         self._rows_of: dict[int, dict[tuple[tuple[int, int], ...], int]] = {}
         self._known: dict[tuple[Panel, tuple[Reads, ...]], int] = {}
@@ -289,8 +293,8 @@ class _Rows:
 
     def _shared_reads(self, chunks: int) -> tuple[Reads, ...] | None:
         """Per axis what all phases read, if a panel of that takes less gathering than a panel for each group."""
-        separate = sum(group.outer_taps * len(group.last_reads) for group in self._cut.groups)
-        if not self._cut.choice.gathered or union_of_reads(self._cut.axes) >= separate / chunks:
+        separate, together = gathered_rows(self._cut)
+        if not self._cut.choice.gathered or together >= separate / chunks:
             return None
         return tuple(tuple(sorted({read for phase in axis.phases for read in phase.reads})) for axis in self._cut.axes)
 
@@ -298,6 +302,7 @@ class _Rows:
         """Where in ``self.reads`` a panel begins, its rows for one channel, and how many channels it holds."""
         if not self._cut.bare:
             return 0, 0, self._channels
+        reads = self._cut.rows_of(reads)
         if reads not in self._panels:
             first = len(self.reads)
             for taps in product(*reads):
@@ -306,10 +311,11 @@ class _Rows:
             count = len(self.reads) - first
             channels = self._channels
             if self._cut.choice.gathered:
-                vectors = ceil(self._tile_columns / self._cut.lanes) * max(1, count)
+                slices = self._tile_columns // self._slice_columns
+                vectors = slices * self.row // self._cut.lanes * max(1, count)
                 channels = max(1, min(channels, PANEL_VECTORS // vectors))
-                pitch = panel_pitch(self._cut.lanes, self._slice_columns, count)
-                self.panel_size = max(self.panel_size, channels * pitch * (self._tile_columns // self._slice_columns))
+                pitch = panel_pitch(self._cut.lanes, self.row, count)
+                self.panel_size = max(self.panel_size, channels * pitch * slices)
             self._panels[reads] = first, count, channels
             self._rows_of[first] = {taps: row for row, taps in enumerate(product(*reads))}
         return self._panels[reads]
@@ -320,7 +326,7 @@ class _Rows:
         limit = min(self._limit, SECTION_ROWS * self._slice_columns // self._tile_columns) if resumed else self._limit
         if not self.sections or self.sections[-1][2:5] != panel or self._section_rows + rows > limit:
             _, reads, channels = panel
-            slice_ = channels * panel_pitch(self._cut.lanes, self._slice_columns, reads)
+            slice_ = channels * panel_pitch(self._cut.lanes, self.row, reads)
             self.sections.append((len(self.blocks), 0, *panel, self.weights, 0, slice_, slice_))
             self.work.append(0)
             self._section_rows = 0
@@ -373,11 +379,15 @@ class _Rows:
         """What to add to the place of a position, for each step of the depth; with channels in lanes, reads by tap."""
         if self._cut.bare:
             first, count, channels = panel
-            places = np.array([self._rows_of[first][taps] for taps in product(*reads)], np.int64)
+            rows_of = self._rows_of[first]
             if self._cut.choice.channels_in_lanes:
-                return places
-            pitch = panel_pitch(self._cut.lanes, self._slice_columns, count)
-            rows: np.ndarray = np.add.outer(np.arange(channels) * pitch, places * self._slice_columns)
+                return np.array([rows_of[taps] for taps in product(*reads)], np.int64)
+            within = []
+            for *outer, (offset, part) in product(*reads):
+                row = self._cut.row_of(offset, part)
+                within.append(rows_of[tuple(outer) + (row,)] * self.row + offset - row[0])
+            pitch = panel_pitch(self._cut.lanes, self.row, count)
+            rows: np.ndarray = np.add.outer(np.arange(channels) * pitch, np.array(within, np.int64))
             return rows.reshape(-1)
         halo, axes, steps = self._halo, self._cut.axes, self._cut.steps
         places = np.array(

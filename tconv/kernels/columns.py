@@ -45,6 +45,8 @@ class Shape(NamedTuple):
     span: int  # inputs from a column to the next on the last axis
     window: int  # inputs there that one reading takes, for as many rows of the panel
     row: int  # from one row to the next where inputs are gathered
+    line: int  # columns from one line to the next where they are gathered; those after its positions count for nothing
+    reach: int  # inputs gathered beyond a run: the last axis' offsets differ by so much, and one row serves them all
 
 
 # Rows of the table of axes.
@@ -129,7 +131,7 @@ def vector_columns(shape, axes, group, tile, position, starts, runs):
 
 @register_jitable
 def single_columns(shape, axes, group, tile, position, runs):
-    """Columns of a tile of positions one by one, without gaps."""
+    """Columns of a tile of positions one by one, line after line."""
     last = axes.shape[1] - 1
     column = tile * shape.tile_columns
     end = min(column + shape.tile_columns, shape.batch * shape.columns)
@@ -137,9 +139,14 @@ def single_columns(shape, axes, group, tile, position, runs):
     done = 0
     while column < end:
         image = column // shape.columns
-        line = column - image * shape.columns
-        at = shape.lead + image * shape.image + group * shape.group
-        for a in range(last, -1, -1):
+        line = (column - image * shape.columns) // shape.line
+        position[last] = column - image * shape.columns - line * shape.line
+        if position[last] >= axes[COUNT, last]:
+            done += shape.line - position[last]
+            column += shape.line - position[last]
+            continue
+        at = shape.lead + image * shape.image + group * shape.group + position[last] * axes[STEP, last]
+        for a in range(last - 1, -1, -1):
             position[a] = line % axes[COUNT, a]
             line //= axes[COUNT, a]
             at += position[a] * axes[STEP, a]
@@ -176,7 +183,7 @@ def list_copies(shape, axes, section, reads, runs, n_runs, copies):
             first = runs[q, at + last] + read[last]
             end = axes[SIZE, last] if inside else first
             source = runs[q, SOURCE] + read[last + 1]
-            for i in range(0, runs[q, LENGTH], lanes):
+            for i in range(0, runs[q, LENGTH] + shape.reach, lanes):
                 low = max(0, -(first + i * shape.span))
                 high = min(reach, end - first - i * shape.span)
                 some = low < high

@@ -112,9 +112,10 @@ def weights_of(shape, section, block, group, low, high):
 
 
 @inlined
-def _expect_lines(block, done, then, lines, runs, n_runs, y):
-    """While rows ``done`` to ``then`` of a block are summed, ask for the memory of as large a part of its lines."""
-    for line in range(block[LINE] + done // block[STREAMS], block[LINE] + then // block[STREAMS]):
+def _expect_lines(block, first, end, lines, runs, n_runs, y):
+    """Ask for the memory of some of the lines that a block writes."""
+    for number in range(first, end):
+        line = block[LINE] + number // block[LINES] * block[GROUP_LINES] + number % block[LINES]
         for r in range(n_runs):
             out = runs[r, Y] + lines[line, TO]
             expect(y, out, out + runs[r, LENGTH] * block[STREAMS])
@@ -123,20 +124,23 @@ def _expect_lines(block, done, then, lines, runs, n_runs, y):
 @inlined
 def _positions_product(
     shape, section, columns, resume, depth, rows, x, first_row, starts, offsets, offset, w, at, sums, to,
-    block, done, lines, runs, n_runs, y,
+    block, done, all_rows, all_lines, lines, runs, n_runs, y,
 ):  # fmt: skip
     """Sums of ``rows`` rows over the first ``columns`` columns, ``depth`` steps; added to sums there if ``resume``.
 
-    Returns where the weights of the next rows begin. ``done`` rows of the block came before.
+    Returns where the weights of the next rows begin. ``done`` of the block's rows came before; as large a part of the
+    lines that it will write is asked for meanwhile.
     """
     lanes = shape.lanes
     pitch = shape.tile_columns
     row = 0
+    line = done * all_lines // all_rows
     while row < rows:
         height = panel_height(0, lanes, rows - row)
-        used = min(height, rows - row)
-        _expect_lines(block, done, done + used, lines, runs, n_runs, y)
-        done += used
+        done += min(height, rows - row)
+        expected = done * all_lines // all_rows
+        _expect_lines(block, line, expected, lines, runs, n_runs, y)
+        line = expected
         for first in range(0, columns, shape.slice_columns):
             vectors = 1 if columns - first <= lanes else shape.tile_starts
             positions_tile(
@@ -190,7 +194,12 @@ def _block_product(
     """Sums of one block of rows over channels ``low`` to ``high``."""
     n_lines = block[LINES]
     pitch = shape.tile_columns
-    expected = n_runs if shape.interleaved and high == shape.channels_in and not patches.rows else 0
+    expected = n_runs if shape.interleaved and high == shape.channels_in else 0
+    all_lines = outer_outputs(patches, block) * n_lines
+    all_rows = 0
+    for s in range(block[SEGMENT], block[SEGMENT] + block[SEGMENTS]):
+        all_rows += segments[s, STREAM_COUNT] * n_lines
+    summed = 0
     for s in range(block[SEGMENT], block[SEGMENT] + block[SEGMENTS]):
         done = (segments[s, FIRST_STREAM] - block[STREAM]) * n_lines
         if patches.rows:  # a row is left free, or combinations would lie in the same sets of the first-level cache
@@ -206,8 +215,9 @@ def _block_product(
             at = _positions_product(
                 shape, section, used, low + segments[s, ADDED], (high - low) * taps, rows, x,
                 segments[s, PANEL], starts, offsets, segments[s, OFFSETS], w, at, sums, block[SUMS] + done * pitch,
-                block, done, lines, runs, expected, y,
+                block, summed, all_rows, all_lines, lines, runs, expected, y,
             )  # fmt: skip
+            summed += rows
 
 
 @inlined
