@@ -38,7 +38,7 @@ class Packed(NamedTuple):
 def prepare(plan: Plan, w: Array, after: str | None = None) -> Packed | None:
     """Pack the weights as the plan's algorithm wants them; None if there is nothing to multiply.
 
-    An algorithm may decline weights for what they hold: one that multiplies the zeros of a halo must not be
+    An algorithm may decline weights for what they hold: one that multiplies zeros around the input must not be
     given an infinity. Then the next one takes them. With ``after``, the one that follows it in the plan.
     """
     if plan.choice is None:

@@ -59,17 +59,10 @@ class PhasedAxis:
     origin: int
     first: int
     count: int
-    low: int  # zeros read before the input ...
-    high: int  # ... and after it
     phases: tuple[Phase, ...]  # those with taps
     size_out: int
     complete: bool  # the positions reach every output of each phase
     idle: tuple[Phase, ...]  # those without taps: their outputs are bias
-
-    @property
-    def pitch(self) -> int:
-        """From one line to the next in memory: neighbours share their zeros."""
-        return self.length + max(self.low, self.high)
 
     def met(self, offset: int) -> int:
         """For so many positions is the input at ``offset`` from them there."""
@@ -129,8 +122,6 @@ def _place(axis: Axis, taps: dict[int, list[Tap]], stride: int, split: int, orig
         origin=origin,
         first=first,
         count=count,
-        low=max(0, -(first + min(offsets, default=0))),
-        high=max(0, first + count + max(offsets, default=0) - length),
         phases=tuple(phases),
         size_out=axis.size_out,
         complete=first == 0 and count == everywhere,

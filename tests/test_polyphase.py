@@ -51,15 +51,10 @@ def test_phases_hold_what_the_definition_says(operator, aligned):
 
 @pytest.mark.parametrize("aligned", [True, False])
 @pytest.mark.parametrize("operator", ["conv_transpose", "conv"])
-def test_what_lies_around_the_input(operator, aligned):
-    """Reads stay within the zeros that the axis asks for, and it says rightly whether outputs are all reached."""
+def test_outputs_are_reached(operator, aligned):
+    """An axis says rightly whether its positions reach all of them."""
     for axis in BOX:
         cut = phase(axis, operator, aligned)
-        ends = (cut.first, cut.first + cut.count - 1)
-        reads = [n + tap.offset for one in cut.phases for tap in one.taps for n in ends]
-        if cut.count:
-            assert min(reads) >= -cut.low, axis
-            assert max(reads) < cut.length + cut.high, axis
         outputs = {
             cut.stride * n + one.residue - cut.origin
             for one in cut.phases + cut.idle

@@ -8,10 +8,9 @@ write its lines. What is free:
 * what lies in the vector lanes: positions, or channels (and phases). With channels in the lanes a tap is multiplied
   only where it meets an input, which pays where images are small and channels many;
 * the origin of each axis: *aligned*, so that phases share what they read, or not, so that no position is cropped;
-* with positions in the lanes, whether they are read where they lie in a copy of the input with its halo, where vectors
-  run on over the ends of lines or start anew at each; or gathered into a panel, tile by tile. There they either follow
-  on each other without gaps, with a row for each input that a position reads; or lines run on with room for what is
-  read beyond their ends, and one row serves all that differ only in where on the last axis they lie.
+* with positions in the lanes, where what they read is gathered into a panel, tile by tile: whether there is a row for
+  each input that a position reads; or one row serves all that lie on one line, and lines have room at their ends for
+  what is read beyond them.
 """
 
 from __future__ import annotations
@@ -41,24 +40,21 @@ MOST_LISTED = 2**14  # positions, in all lists of a tile: 384 KiB
 
 PANEL_VECTORS = (128 if NARROW else 256) * 1024 // VECTOR_BYTES  # gathered at once: a part of the second-level cache
 
-# Measured cycles: one step of depth of a tile, with positions in the lanes by rows, read from a panel or in place,
-# where lines come from far away, and vectors straddle them; with channels in the lanes by vectors. Gathering a vector.
-# Copying an element to where channels lie in the lanes, or turning it, as sums are. Finding a tile's vectors in place,
-# beyond what gathering takes. Starting a tile, with positions or channels in the lanes. Starting a list, listing a
-# position. Writing: what it takes to start a run, or an element by itself.
+# Measured cycles: one step of depth of a tile, with positions in the lanes by rows, with channels in the lanes by
+# vectors. Gathering a vector. Copying an element to where channels lie in the lanes, or turning it, as sums are.
+# Starting a tile, with positions or channels in the lanes. Starting a list, listing a position. Writing: what it takes
+# to start a run, or an element by itself.
 if NARROW:  # on a Zen 3 core, two multiplications of 32 bytes a cycle: fitted to the benchmark's layers
     FROM_PANEL = {4: 7.0, 2: 4.0, 1: 3.0}
-    IN_PLACE = {4: 19.0, 2: 14.5, 1: 12.0}
     IN_CHANNELS = {1: 5.6, 2: 6.6}
-    GATHER, SCATTER, FIND = 12.0, 25.0, 1500.0
+    GATHER, SCATTER = 12.0, 25.0
     START, START_LISTED, TURN = 240.0, 55.0, 3.0
     START_LIST, LIST = 100.0, 10.0
     WRITE_RUN, WRITE_ELEMENT = 17.0, 26.0
 else:  # on an Ice Lake core, two of 64 bytes; lists and turning as on the other
     FROM_PANEL = {8: 12.8, 4: 7.6, 2: 5.6, 1: 4.5}
-    IN_PLACE = {8: 17.0, 4: 10.2, 2: 7.4, 1: 6.0}
     IN_CHANNELS = {1: 6.0, 2: 9.5, 4: 14.5}
-    GATHER, SCATTER, FIND = 3.5, 4.0, 0.0
+    GATHER, SCATTER = 3.5, 4.0
     START, START_LISTED, TURN = 60.0, 55.0, 3.0
     START_LIST, LIST = 100.0, 10.0
     WRITE_RUN, WRITE_ELEMENT = 10.0, 2.5
@@ -78,8 +74,7 @@ class Choice:
     channels_in_lanes: bool
     aligned_outer: bool
     aligned_last: bool
-    run_on: bool
-    gathered: bool
+    rows_shared: bool  # by all that a position reads on one line
 
 
 @dataclass(frozen=True)
@@ -139,17 +134,17 @@ class Cut:
     dense: bool  # the streams are all there are, and woven by shuffles
     groups: tuple[RowGroup, ...]
     covers: bool  # every output is written; else those that are bias must have been
-    columns: int  # of one image: vectors, or positions one by one
+    columns: int  # of one image: positions, and the room at the ends of lines
     cycles: float
 
     @property
     def pitches(self) -> tuple[int, ...]:
-        """Places on each axis of the buffer that holds the input."""
-        return tuple(axis.length if self.bare else axis.pitch for axis in self.axes)
+        """Places on each axis of a copy of the input."""
+        return tuple(axis.length for axis in self.axes)
 
     @property
     def steps(self) -> tuple[int, ...]:
-        """From one position to the next along each axis of the buffer."""
+        """From one position to the next along each axis of a copy."""
         return tuple(prod(self.pitches[a + 1 :]) for a in range(len(self.axes)))
 
     @property
@@ -167,9 +162,9 @@ class Cut:
 
     @property
     def reach(self) -> int:
-        """How far apart the inputs of a position lie on the last axis, if one row of a panel serves all of them."""
+        """How far apart the inputs of a position lie on the last axis, if a row of a panel serves all of them."""
         low, high = _ends(self.axes[-1])
-        return high - low if self.choice.gathered and self.choice.run_on else 0
+        return high - low if self.choice.rows_shared else 0
 
     def row_of(self, offset: int, part: int) -> tuple[int, int]:
         """What a row of a panel is gathered for, by the first of its positions, to serve a read of the last axis."""
@@ -181,14 +176,9 @@ class Cut:
         return (*outer, tuple(sorted({self.row_of(*read) for read in last})))
 
     @property
-    def bare(self) -> bool:
-        """Whether positions are taken one by one, so that no zeros have to lie around the input."""
-        return self.choice.gathered or self.choice.channels_in_lanes
-
-    @property
     def rearranged(self) -> bool:
         """Whether the input has to be copied, whatever its layout."""
-        return not self.bare or self.parts > 1 or any(axis.split > 1 for axis in self.axes)
+        return self.parts > 1 or any(axis.split > 1 for axis in self.axes)
 
     @property
     def copied(self) -> bool:
@@ -223,22 +213,15 @@ def cuts(problem: Problem) -> Iterator[Cut]:
         seen.add(phased)
         if min(problem.channels_in, *(axis.count for axis in phased)) == 0:
             return
-        for channels, run_on, gathered in (
-            (False, True, False),
-            (False, False, False),
-            (False, False, True),
-            (False, True, True),
-            (True, False, False),
-        ):
-            reads = union_of_reads(phased)
-            if gathered and reads * POSITION_VECTORS > PANEL_VECTORS:
-                continue
-            if gathered and run_on and len(set(_ends(phased[-1]))) == 1:
-                continue  # all read the same
-            positions = problem.batch * prod(axis.count for axis in phased)
-            if channels and reads * list_pitch(min(CHANNEL_COLUMNS, positions)) > MOST_LISTED:
-                continue
-            yield _cut(problem, Choice(channels, outer, last, run_on, gathered), phased, parts)
+        reads = union_of_reads(phased)
+        low, high = _ends(phased[-1])
+        if low == high or reads * POSITION_VECTORS <= PANEL_VECTORS:
+            yield _cut(problem, Choice(False, outer, last, False), phased, parts)
+        if low < high:
+            yield _cut(problem, Choice(False, outer, last, True), phased, parts)
+        positions = problem.batch * prod(axis.count for axis in phased)
+        if reads * list_pitch(min(CHANNEL_COLUMNS, positions)) <= MOST_LISTED:
+            yield _cut(problem, Choice(True, outer, last, False), phased, parts)
 
 
 def list_pitch(columns: int) -> int:
@@ -291,19 +274,8 @@ def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: 
                 for n in range(most, 0, -1)
             )
             groups.append(min(candidates, key=lambda group: _group_cycles(choice, lanes, depth, group)))
-    counts = [axis.count for axis in axes]
-    if choice.gathered and choice.run_on:
-        low, high = _ends(last)
-        columns = prod(counts[:-1]) * (counts[-1] + high - low)
-    elif choice.channels_in_lanes or choice.gathered:
-        columns = prod(counts)
-    elif choice.run_on:
-        pitches = [axis.pitch for axis in axes]
-        reach = sum((count - 1) * prod(pitches[a + 1 :]) for a, count in enumerate(counts)) + 1
-        columns = ceil(reach / lanes)
-    else:
-        columns = prod(counts[:-1]) * ceil(counts[-1] / lanes)
-    cut = Cut(choice, axes, lanes, parts, streams, dense, tuple(groups), covers, columns, 0.0)
+    cut = Cut(choice, axes, lanes, parts, streams, dense, tuple(groups), covers, 0, 0.0)
+    cut = replace(cut, columns=prod(axis.count for axis in axes[:-1]) * (last.count + cut.reach))
     return replace(cut, cycles=_cycles(problem, cut))
 
 
@@ -333,12 +305,9 @@ def _cycles(problem: Problem, cut: Cut) -> float:
         turning = TURN * positions * cut.rows
     else:
         of_tile = sum(_group_cycles(choice, lanes, depth, group) for group in cut.groups)
-        if choice.gathered:
-            product_cycles = of_tile * ceil(problem.batch * cut.columns / (POSITION_VECTORS * lanes))
-            longer = positions // counts[-1] * ((counts[-1] + cut.reach) // lanes + 1)
-            gathering = GATHER * longer * depth * min(gathered_rows(cut))
-        else:
-            product_cycles = (of_tile + FIND) * ceil(problem.batch * cut.columns / POSITION_VECTORS)
+        product_cycles = of_tile * ceil(problem.batch * cut.columns / (POSITION_VECTORS * lanes))
+        longer = positions // counts[-1] * ((counts[-1] + cut.reach) // lanes + 1)
+        gathering = GATHER * longer * depth * min(gathered_rows(cut))
     lines = sum(group.lines for group in cut.groups)
     writing = (
         runs * (WRITE_RUN * lines + weaving(len(cut.streams), lanes) * cut.rows)
@@ -379,9 +348,7 @@ def _group_cycles(choice: Choice, lanes: int, depth: int, group: RowGroup) -> fl
     """Cycles per tile of columns that the rows of a group take, ``depth`` channels deep."""
     total = 0.0
     for segment in group.segments:
-        each, count = panels_of_blocks(
-            choice.channels_in_lanes, choice.gathered, lanes, segment.count, group.lines, group.block_lines
-        )
+        each, count = panels_of_blocks(choice.channels_in_lanes, lanes, segment.count, group.lines, group.block_lines)
         total += group.taps(segment) * depth * each + START * count
     return total
 
@@ -397,7 +364,7 @@ def _listed_cycles(problem: Problem, cut: Cut, group: RowGroup) -> float:
     for segment in group.segments:
         met = problem.batch * outer * sum(cut.axes[-1].met(offset) for offset, _ in segment.reads)
         starts = met / CHANNEL_ROWS[0] + group.taps(segment) * tiles * UNEVEN
-        each, count = panels_of_blocks(True, False, cut.lanes, segment.count, group.lines, group.block_lines)
+        each, count = panels_of_blocks(True, cut.lanes, segment.count, group.lines, group.block_lines)
         total += starts * (depth * each + START_LISTED * count)
     reads = tiles * group.outer_taps * len(group.last_reads)
     met = problem.batch * outer * sum(cut.axes[-1].met(offset) for offset, _ in group.last_reads)
@@ -405,24 +372,21 @@ def _listed_cycles(problem: Problem, cut: Cut, group: RowGroup) -> float:
 
 
 def panels_of_blocks(
-    channels_in_lanes: bool, gathered: bool, lanes: int, streams: int, lines: int, block_lines: int
+    channels_in_lanes: bool, lanes: int, streams: int, lines: int, block_lines: int
 ) -> tuple[float, int]:
     """The same as `panels` for so many streams of lines, in blocks of so many lines and what is left."""
     blocks, rest = divmod(lines, block_lines)
-    (each, count), (last, more) = (panels(channels_in_lanes, gathered, lanes, streams * n) for n in (block_lines, rest))
+    (each, count), (last, more) = (panels(channels_in_lanes, lanes, streams * n) for n in (block_lines, rest))
     return blocks * each + last, blocks * count + more
 
 
 @lru_cache(maxsize=4096)
-def panels(channels_in_lanes: bool, gathered: bool, lanes: int, rows: int) -> tuple[float, int]:
+def panels(channels_in_lanes: bool, lanes: int, rows: int) -> tuple[float, int]:
     """Cycles of one step of depth of ``rows`` rows, cut into panels as the kernels cut them, and how many these are."""
     cycles, count = 0.0, 0
     while rows > 0:
         height = panel_height(channels_in_lanes, lanes, rows)
-        if channels_in_lanes:
-            cycles += IN_CHANNELS[height // lanes]
-        else:
-            cycles += (FROM_PANEL if gathered else IN_PLACE)[height]
+        cycles += IN_CHANNELS[height // lanes] if channels_in_lanes else FROM_PANEL[height]
         rows -= height
         count += 1
     return cycles, count

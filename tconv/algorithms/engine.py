@@ -11,7 +11,7 @@ import numpy as np
 from tconv.algorithms.cost import Cost
 from tconv.algorithms.scheme import Scheme
 from tconv.geometry import Problem
-from tconv.kernels import columns, halo, pack, polyphase
+from tconv.kernels import columns, pack, polyphase, rearrange
 from tconv.kernels.launch import launch
 from tconv.kernels.tile import CHANNEL_VECTORS, POSITION_ROWS
 from tconv.memory import aligned_empty, ascending, flat, workspace
@@ -32,7 +32,7 @@ def cost(problem: Problem, scheme: Scheme, threads: int) -> Cost:
             (problem.channels_out, [axis.size_out for axis in problem.axes]),
         )
     ]
-    copied = scheme.halo_size * itemsize if scheme.cut.copied else 0
+    copied = scheme.copy_size * itemsize if scheme.cut.copied else 0
     scratch = (scheme.sums_size + scheme.panel_size) * itemsize + scheme.most_copies * columns.COPY_FIELDS * 8
     workspace = copied + threads * scratch
     moved = int(sum(sizes)) * itemsize + 2 * copied + scheme.packed_size * itemsize
@@ -42,7 +42,7 @@ def cost(problem: Problem, scheme: Scheme, threads: int) -> Cost:
 def prepare(problem: Problem, scheme: Scheme, w: np.ndarray, threads: int) -> np.ndarray | None:
     """The weights in the order in which tiles read them; None if one is not finite.
 
-    The halo's zeros must not meet an inf or nan, so such weights are for an algorithm without a halo.
+    The zeros around the input must not meet an inf or nan, so such weights are for an algorithm without them.
     """
     w = ascending(_expanded(w) if scheme.cut.parts == 2 else w[:, :, :, None])
     memory, (by_group, by_in, by_out, by_part, *by_axis) = flat(w)
@@ -82,7 +82,7 @@ def _expanded(w: np.ndarray) -> np.ndarray:
 def forward(
     scheme: Scheme, packed: np.ndarray, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int
 ) -> bool:
-    """Copy ``x`` with its halo, multiply, and write ``y``; False if transforms met an inf or nan, and ``y`` is void."""
+    """Copy ``x`` if it must be, multiply, and write ``y``; False if transforms met an inf or nan, and ``y`` is void."""
     if min(y.strides) < 0 or not y.flags.aligned:
         whole = np.empty(y.shape, y.dtype)
         done = forward(scheme, packed, x, bias, whole, threads)
@@ -107,7 +107,7 @@ def fill(bias: np.ndarray | None, y: np.ndarray) -> None:
 class _Source(NamedTuple):
     """Where tiles find the input: in its own memory, or in a copy in the order they need."""
 
-    copy: halo.Halo | None
+    copy: rearrange.Order | None
     copy_axes: np.ndarray
     strides: dict[str, int]  # of images, groups, channels
     steps: np.ndarray  # along the axes
@@ -120,24 +120,24 @@ def _source(scheme: Scheme, steps: tuple[int, ...]) -> _Source:
     parts = scheme.cut.parts
     batch, group, channel, *by_axis = (step * parts for step in steps)
     sizes = [axis.length for axis in scheme.cut.axes]
-    copy, copy_axes, strides = None, scheme.halo_axes, {}
+    copy, copy_axes, strides = None, scheme.copy_axes, {}
     at = np.array(by_axis)
     channels_in_lanes = scheme.cut.choice.channels_in_lanes
     if scheme.cut.rearranged or (channel if channels_in_lanes else by_axis[-1]) != 1:
         side_by_side = all(n == 1 or by_axis[a] == prod(sizes[a + 1 :]) for a, n in enumerate(sizes))
-        copy = scheme.halo._replace(
+        copy = scheme.order._replace(
             x_batch=batch,
             x_group=group,
             x_channel=channel,
             turned=int(channels_in_lanes and side_by_side and not scheme.cut.rearranged),
         )
-        copy_axes = scheme.halo_axes.copy()
-        copy_axes[halo.X_STEP] = by_axis
-        at = np.array(scheme.cut.steps) * scheme.halo.unit
+        copy_axes = scheme.copy_axes.copy()
+        copy_axes[rearrange.X_STEP] = by_axis
+        at = np.array(scheme.cut.steps) * scheme.order.unit
     else:
         strides = {"image": batch, "group": group, "channel": channel}
     reads = scheme.reads.copy()
-    reads[:, -1] *= scheme.halo.subplane * scheme.halo.unit
+    reads[:, -1] *= scheme.order.subplane * scheme.order.unit
     reads[:, -1] += (scheme.reads[:, :-1] + scheme.axes[columns.FIRST]) @ at
     return _Source(copy, copy_axes, strides, at, reads)
 
@@ -171,12 +171,12 @@ def _multiply(scheme: Scheme, packed: np.ndarray, x: np.ndarray, bias: np.ndarra
     shape, axes, lines = _placed(scheme, source_steps, target_steps)
     workers = min(threads, ceil(shape.groups / shape.groups_at_once) * shape.tiles * shape.row_chunks)
     of_sums, of_panels = workers * scheme.sums_size, workers * scheme.panel_size
-    memory = workspace(of_sums + of_panels + (scheme.halo_size if source.copy else 0), dtype)
+    memory = workspace(of_sums + of_panels + (scheme.copy_size if source.copy else 0), dtype)
     sums, panels, copied = memory[:of_sums], memory[of_sums : of_sums + of_panels], memory[of_sums + of_panels :]
     if source.copy:
-        to_copy = (source.copy, source.copy_axes, scheme.halo_parts, input_, copied)
-        work = halo.copy_item.reached(scheme.exact, dtype.char, 0, *to_copy)
-        launch(halo.copy, threads, scheme.exact, work, *to_copy)
+        to_copy = (source.copy, source.copy_axes, scheme.copy_parts, input_, copied)
+        work = rearrange.copy_item.reached(scheme.exact, dtype.char, 0, *to_copy)
+        launch(rearrange.copy, threads, scheme.exact, work, *to_copy)
         input_ = copied
     counter = np.zeros(2, np.int64)
     operands = (
@@ -200,7 +200,7 @@ def _multiply(scheme: Scheme, packed: np.ndarray, x: np.ndarray, bias: np.ndarra
     )
     scratch = (
         sums.reshape(workers, -1),
-        np.empty((workers, shape.tile_starts + axes.shape[1]), np.int64),
+        np.empty((workers, axes.shape[1]), np.int64),
         np.empty((workers, shape.tile_columns, 2 * axes.shape[1] + columns.OUTER), np.int64),
         np.empty((workers, scheme.most_copies, columns.COPY_FIELDS), np.int64),
         panels.reshape(workers, -1),

@@ -164,7 +164,7 @@ def cost(problem: Problem, threads: int) -> Cost:
     again = (overlap.band + overlap.margin) / overlap.band
     vectors = inputs / last * ceil(last / lanes) * again
     tiles = inputs / last * (ceil(last / (POSITION_VECTORS * lanes) * 3) / 3) * again
-    each, count = panels(False, True, lanes, best.rows)
+    each, count = panels(False, lanes, best.rows)
     products = tiles * (each * problem.channels_in + START * count)
     outputs = problem.batch * problem.groups * problem.channels_out * prod(axis.size_out for axis in problem.axes)
     stride = problem.axes[-1].stride
@@ -245,7 +245,6 @@ def forward(
         output,
     )
     scratch = (
-        np.empty((workers, POSITION_VECTORS), np.int64),
         np.empty((workers, overlap.taps), np.int64),
         panel.reshape(workers, -1),
         products.reshape(workers, -1),

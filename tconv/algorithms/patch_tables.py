@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tconv.algorithms.patches import LOSS, Family, Group, PatchedAxis, Way, groups_of, row_chunks, ways
-from tconv.algorithms.scheme import UNITS_AT_ONCE, UNITS_PER_THREAD, Scheme, engine_axes, even, halo_axes, halo_of
+from tconv.algorithms.scheme import UNITS_AT_ONCE, UNITS_PER_THREAD, Scheme, copy_axes, engine_axes, even, order_of
 from tconv.geometry import Problem
 from tconv.kernels.columns import Shape, panel_pitch
 from tconv.kernels.polyphase import padded_rows
@@ -41,10 +41,9 @@ def tabulate(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
     cut, axes = way.cut, way.axes
     *outer, last = axes
     columns = problem.batch * cut.columns
-    tile_starts = 1 if columns <= cut.lanes else POSITION_VECTORS
-    tile_columns = tile_starts * cut.lanes
+    tile_columns = (1 if columns <= cut.lanes else POSITION_VECTORS) * cut.lanes
     tiles = ceil(columns / tile_columns)
-    halo, halo_size = halo_of(problem, cut)  # for inputs whose last axis is not contiguous
+    order = order_of(problem, cut)  # for inputs whose last axis is not contiguous
     windows = list(product(*(range(axis.first, axis.first + axis.window) for axis in outer)))
     rows = _Rows(problem, axes, cut.lanes, tile_columns, len(windows) * last.window, chunks)
     chunks = min(chunks, len(rows.sections))
@@ -77,7 +76,6 @@ def tabulate(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
     )  # fmt: skip
     shape = Shape(
         channels_in_lanes=0,
-        gathered=1,
         lanes=cut.lanes,
         batch=problem.batch,
         groups=problem.groups,
@@ -85,22 +83,19 @@ def tabulate(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
         channels_out=problem.channels_out,
         parts=1,
         columns=cut.columns,
-        line_columns=0,
         tiles=tiles,
         row_chunks=chunks,
         groups_at_once=1,
         units_at_once=max(1, min(UNITS_AT_ONCE, units // (UNITS_PER_THREAD * threads))),
         list_pitch=0,
-        lead=0,
-        image=halo.image,
-        group=halo.group,
-        channel=halo.channel,
+        image=order.image,
+        group=order.group,
+        channel=order.channel,
         weights=rows.weights,
         interleaved=0,
         y_batch=0,
         y_group=0,
         tile_columns=tile_columns,
-        tile_starts=tile_starts,
         slice_columns=tile_columns,
         span=last.outputs,
         window=last.window,
@@ -112,16 +107,15 @@ def tabulate(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
         cut=cut,
         dtype=problem.dtype,
         exact=problem.dtype == "object",
-        halo_size=halo_size,
         packed_size=rows.weights * problem.groups,
         sums_size=ceil((rows.woven + rows.woven_size) / 64) * 64,
         panel_size=ceil((passing + 2 * passing_size) / 64) * 64,
         most_copies=len(windows) * (most_runs + ceil(tile_columns / cut.lanes)),
         shape=shape,
         patches=patches,
-        halo=halo,
-        halo_axes=halo_axes(problem, cut),
-        halo_parts=np.zeros((1, len(axes)), np.int64),
+        order=order,
+        copy_axes=copy_axes(problem, cut),
+        copy_parts=np.zeros((1, len(axes)), np.int64),
         axes=engine_axes(cut, tuple(axis.outputs for axis in axes)),
         sections=np.array(rows.sections, np.int64),
         chunks=even(rows.work, chunks),

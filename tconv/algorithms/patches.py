@@ -42,7 +42,7 @@ LOSS = 4.0  # what is lost in accuracy at most, where an algorithm is not asked 
 TRANSFORM = 1.0
 GATHER = 19.0 if NARROW else 5.0
 
-_CHOICE = Choice(channels_in_lanes=False, aligned_outer=True, aligned_last=True, run_on=False, gathered=True)
+_CHOICE = Choice(channels_in_lanes=False, aligned_outer=True, aligned_last=True, rows_shared=False)
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,6 @@ def patched(axis: Axis, operator: Operator, outputs: int) -> PatchedAxis | None:
         origin=phased.origin - phased.stride * phased.first,
         first=0,
         count=ceil(phased.count / outputs),
-        low=0,
-        high=0,
         phases=(),
         size_out=axis.size_out,
         complete=phased.complete,
@@ -288,7 +286,7 @@ def _cycles(problem: Problem, cut: Cut, axes: tuple[PatchedAxis, ...]) -> tuple[
     product_cycles = writing = 0.0
     for group in groups_of(problem, axes):
         for family in last.families:
-            each, count = panels_of_blocks(False, True, lanes, family.phases, group.lines, group.block_lines)
+            each, count = panels_of_blocks(False, lanes, family.phases, group.lines, group.block_lines)
             product_cycles += group.rows * family.rows * (depth * each + START * count)
         moved, done = 0, group.rows * last.streams
         for family, axis in zip(group.families, axes[:-1], strict=True):

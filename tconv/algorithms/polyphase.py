@@ -3,8 +3,8 @@
 No zero is multiplied but those around the input, every output is written once. Phases that read the same inputs
 (see ``tconv.polyphase``) form one matrix product: rows are channels out times phases, columns are positions, the
 depth is taps times channels in. No buffer holds the columns. With positions in the vector lanes, what a few dozen of
-them read is gathered into a panel that stays in the second-level cache, or read where it lies in a copy of the input
-with a halo of zeros; with channels in the lanes, each tap has a list of the positions at which it meets an input.
+them read is gathered into a panel that stays in the second-level cache; with channels in the lanes, each tap has a list
+of the positions at which it meets an input.
 What can be chosen is chosen by a count of cycles: see ``tconv.algorithms.cut``.
 """
 
@@ -64,11 +64,11 @@ def multiply_add_peak(dtype: str, threads: int) -> float:
     x, w = aligned_empty(peak.DEPTH * columns, real), aligned_empty(peak.DEPTH * peak.ROWS, real)
     x[:], w[:] = 1, 1
     sums = aligned_empty(threads * peak.ROWS * columns, real).reshape(threads, -1)
-    starts, offsets = np.arange(POSITION_VECTORS) * lanes, np.arange(peak.DEPTH) * columns
+    offsets = np.arange(peak.DEPTH) * columns
     times = 2_000
     best = float("inf")
     for _ in range(40):
         before = perf_counter()
-        launch(peak.repeat_tile, threads, False, times, lanes, x, starts, offsets, w, sums)
+        launch(peak.repeat_tile, threads, False, times, lanes, x, offsets, w, sums)
         best = min(best, perf_counter() - before)
     return 2 * peak.ROWS * columns * peak.DEPTH * times * threads / best

@@ -22,8 +22,8 @@ from tconv.algorithms.cut import (
 )
 from tconv.geometry import Problem
 from tconv.kernels.columns import CHANNEL_WEIGHTS, READ_COUNT, Shape, panel_pitch
-from tconv.kernels.halo import Halo
 from tconv.kernels.polyphase import padded_rows
+from tconv.kernels.rearrange import Order
 from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
 from tconv.kernels.winograd import Patches
 
@@ -47,16 +47,15 @@ class Scheme:
     cut: Cut
     dtype: str
     exact: bool
-    halo_size: int
     packed_size: int
     sums_size: int  # of one worker
     panel_size: int
     most_copies: int
     shape: Shape
     patches: Patches
-    halo: Halo
-    halo_axes: np.ndarray
-    halo_parts: np.ndarray
+    order: Order  # of a copy of the input
+    copy_axes: np.ndarray
+    copy_parts: np.ndarray
     axes: np.ndarray
     sections: np.ndarray
     chunks: np.ndarray
@@ -69,6 +68,11 @@ class Scheme:
     reads: np.ndarray  # per axis an offset, then a part
     taps: np.ndarray
 
+    @property
+    def copy_size(self) -> int:
+        """Of a copy of the input."""
+        return self.order.batch * self.order.image
+
 
 @lru_cache(maxsize=512)
 def scheme(problem: Problem, threads: int) -> Scheme | None:
@@ -80,18 +84,17 @@ def scheme(problem: Problem, threads: int) -> Scheme | None:
 def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
     """The tables of ``cut``."""
     axes = cut.axes
-    halo, halo_size = halo_of(problem, cut)
+    order = order_of(problem, cut)
     part_combinations = list(product(*(axis.parts for axis in axes)))
-    tile_starts = 1 if cut.choice.gathered and problem.batch * cut.columns <= cut.lanes else POSITION_VECTORS
-    tile_columns = slice_columns = tile_starts * cut.lanes
+    columns = problem.batch * cut.columns
+    tile_columns = slice_columns = cut.lanes * (1 if columns <= cut.lanes else POSITION_VECTORS)
     if cut.choice.channels_in_lanes:
-        tile_columns = slice_columns = cut.lanes * ceil(min(CHANNEL_COLUMNS, problem.batch * cut.columns) / cut.lanes)
-        tile_starts = 0
-    elif cut.choice.gathered and cut.rows <= FEW_ROWS:
-        tile_columns *= max(1, min(SLICES, problem.batch * cut.columns // slice_columns // TILES))
-    tiles = ceil(problem.batch * cut.columns / (tile_columns if cut.bare else tile_starts))
+        tile_columns = slice_columns = cut.lanes * ceil(min(CHANNEL_COLUMNS, columns) / cut.lanes)
+    elif cut.rows <= FEW_ROWS:
+        tile_columns *= max(1, min(SLICES, columns // slice_columns // TILES))
+    tiles = ceil(columns / tile_columns)
     wanted = 1 if threads == 1 else ceil(UNITS_PER_THREAD * threads / (problem.groups * tiles))
-    rows = _Rows(problem, cut, halo, part_combinations, tile_columns, slice_columns, wanted)
+    rows = _Rows(problem, cut, part_combinations, tile_columns, slice_columns, wanted)
     row_chunks = min(wanted, len(rows.sections))
     groups_at_once = max(1, min(GROUPS_AT_ONCE, problem.groups * tiles // (UNITS_PER_THREAD * threads)))
     units = ceil(problem.groups / groups_at_once) * tiles * row_chunks
@@ -100,14 +103,10 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
     most_vectors = most_runs * (1 + ceil(cut.reach / cut.lanes)) + ceil(tile_columns / cut.lanes)
     most_reads = max(section[READ_COUNT] for section in rows.sections)
     pitch = list_pitch(tile_columns)
-    if cut.choice.channels_in_lanes:
-        most_copies = most_reads * pitch
-    else:
-        most_copies = most_reads * most_vectors if cut.choice.gathered else 0
+    most_copies = most_reads * (pitch if cut.choice.channels_in_lanes else most_vectors)
 
     shape = Shape(
         channels_in_lanes=int(cut.choice.channels_in_lanes),
-        gathered=int(cut.choice.gathered),
         lanes=cut.lanes,
         batch=problem.batch,
         groups=problem.groups,
@@ -115,22 +114,19 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         channels_out=problem.channels_out,
         parts=cut.parts,
         columns=cut.columns,
-        line_columns=0 if cut.choice.run_on else ceil(axes[-1].count / cut.lanes),
         tiles=tiles,
         row_chunks=row_chunks,
         groups_at_once=groups_at_once,
         units_at_once=max(1, min(UNITS_AT_ONCE, units // (UNITS_PER_THREAD * threads))),
         list_pitch=pitch,
-        lead=halo.lead,
-        image=halo.image,
-        group=halo.group,
-        channel=halo.channel,
+        image=order.image,
+        group=order.group,
+        channel=order.channel,
         weights=rows.weights,
         interleaved=0,
         y_batch=0,
         y_group=0,
         tile_columns=tile_columns,
-        tile_starts=tile_starts,
         slice_columns=slice_columns,
         span=1,
         window=1,
@@ -142,16 +138,15 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         cut=cut,
         dtype=np.empty(0, problem.dtype).real.dtype.name,
         exact=problem.dtype == "object",
-        halo_size=halo_size,
         packed_size=rows.weights * problem.groups,
         sums_size=ceil(rows.sums_size / 64) * 64,
         panel_size=ceil(rows.panel_size / 64) * 64,
         most_copies=most_copies,
         shape=shape,
         patches=SINGLE,
-        halo=halo,
-        halo_axes=halo_axes(problem, cut),
-        halo_parts=np.array(part_combinations),
+        order=order,
+        copy_axes=copy_axes(problem, cut),
+        copy_parts=np.array(part_combinations),
         axes=engine_axes(cut, (1,) * len(axes)),
         sections=np.array(rows.sections, np.int64),
         chunks=even(rows.work, row_chunks),
@@ -166,7 +161,7 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
     )
 
 
-def halo_axes(problem: Problem, cut: Cut) -> np.ndarray:
+def copy_axes(problem: Problem, cut: Cut) -> np.ndarray:
     """The table of axes for the copy of the input; its steps are known when there is an input."""
     axes = cut.axes
     sizes = [axis.size_in for axis in problem.axes]
@@ -193,30 +188,13 @@ def engine_axes(cut: Cut, spans: tuple[int, ...]) -> np.ndarray:
     return np.ascontiguousarray(table)
 
 
-def halo_of(problem: Problem, cut: Cut) -> tuple[Halo, int]:
-    """Where inputs lie in the buffer, and its size."""
+def order_of(problem: Problem, cut: Cut) -> Order:
+    """Where inputs lie in a copy."""
     channels = problem.channels_in * cut.parts
     subplane = prod(cut.pitches)
     plane = subplane * prod(len(axis.parts) for axis in cut.axes)
-    lead = 0
-    if not cut.bare:
-        lead = sum(axis.low * step for axis, step in zip(cut.axes, cut.steps, strict=True))
-    if cut.choice.channels_in_lanes:
-        unit = problem.groups * channels
-        strides = {"image": plane * unit, "group": channels, "channel": 1, "unit": unit}
-        slack = 0
-    else:
-        # An odd number of cache lines, or all channels would compete for a few sets of the first-level cache.
-        plane = cut.lanes * (ceil(plane / cut.lanes) | 1)
-        lead = cut.lanes * ceil(lead / cut.lanes)
-        strides = {
-            "image": plane * channels * problem.groups,
-            "group": plane * channels,
-            "channel": plane,
-            "unit": 1,
-        }
-        slack = (POSITION_VECTORS + 1) * cut.lanes
-    halo = Halo(
+    side_by_side = cut.choice.channels_in_lanes
+    return Order(
         lanes=cut.lanes,
         batch=problem.batch,
         groups=problem.groups,
@@ -225,13 +203,14 @@ def halo_of(problem: Problem, cut: Cut) -> tuple[Halo, int]:
         x_batch=0,
         x_group=0,
         x_channel=0,
-        lead=lead,
+        image=plane * channels * problem.groups,
+        group=channels if side_by_side else plane * channels,
+        channel=1 if side_by_side else plane,
+        unit=problem.groups * channels if side_by_side else 1,
         plane=plane,
         subplane=subplane,
         turned=0,
-        **strides,
     )
-    return halo, lead + problem.batch * halo.image + slack
 
 
 Panel = tuple[int, int, int]  # its first read, how many reads, and of how many channels at once
@@ -244,7 +223,6 @@ class _Rows:
         self,
         problem: Problem,
         cut: Cut,
-        halo: Halo,
         parts: list[tuple[int, ...]],
         tile_columns: int,
         slice_columns: int,
@@ -263,7 +241,6 @@ class _Rows:
         self.sums_size = 0
         self.panel_size = 0
         self._cut = cut
-        self._halo = halo
         self._channels = problem.channels_in * cut.parts
         self._parts = {part: number for number, part in enumerate(parts)}
         self._last_taps = {
@@ -294,14 +271,12 @@ class _Rows:
     def _shared_reads(self, chunks: int) -> tuple[Reads, ...] | None:
         """Per axis what all phases read, if a panel of that takes less gathering than a panel for each group."""
         separate, together = gathered_rows(self._cut)
-        if not self._cut.choice.gathered or together >= separate / chunks:
+        if self._cut.choice.channels_in_lanes or together >= separate / chunks:
             return None
         return tuple(tuple(sorted({read for phase in axis.phases for read in phase.reads})) for axis in self._cut.axes)
 
     def _panel(self, reads: tuple[Reads, ...]) -> Panel:
         """Where in ``self.reads`` a panel begins, its rows for one channel, and how many channels it holds."""
-        if not self._cut.bare:
-            return 0, 0, self._channels
         reads = self._cut.rows_of(reads)
         if reads not in self._panels:
             first = len(self.reads)
@@ -310,7 +285,7 @@ class _Rows:
                 self.reads.append((*(offset for offset, _ in taps), part))
             count = len(self.reads) - first
             channels = self._channels
-            if self._cut.choice.gathered:
+            if not self._cut.choice.channels_in_lanes:
                 slices = self._tile_columns // self._slice_columns
                 vectors = slices * self.row // self._cut.lanes * max(1, count)
                 channels = max(1, min(channels, PANEL_VECTORS // vectors))
@@ -376,29 +351,19 @@ class _Rows:
                     self.taps.extend(product(*outer, [taps[read] for read in segment.reads]))
 
     def _offsets(self, panel: Panel, reads: tuple[Reads, ...]) -> np.ndarray:
-        """What to add to the place of a position, for each step of the depth; with channels in lanes, reads by tap."""
-        if self._cut.bare:
-            first, count, channels = panel
-            rows_of = self._rows_of[first]
-            if self._cut.choice.channels_in_lanes:
-                return np.array([rows_of[taps] for taps in product(*reads)], np.int64)
-            within = []
-            for *outer, (offset, part) in product(*reads):
-                row = self._cut.row_of(offset, part)
-                within.append(rows_of[tuple(outer) + (row,)] * self.row + offset - row[0])
-            pitch = panel_pitch(self._cut.lanes, self.row, count)
-            rows: np.ndarray = np.add.outer(np.arange(channels) * pitch, np.array(within, np.int64))
-            return rows.reshape(-1)
-        halo, axes, steps = self._halo, self._cut.axes, self._cut.steps
-        places = np.array(
-            [
-                self._parts[tuple(part for _, part in taps)] * halo.subplane
-                + sum((axis.first + offset) * step for axis, (offset, _), step in zip(axes, taps, steps, strict=True))
-                for taps in product(*reads)
-            ],
-            np.int64,
-        )
-        return np.add.outer(np.arange(self._channels) * halo.channel, places).reshape(-1)
+        """Where in a panel each step of the depth reads; with channels in the lanes, which list each tap reads."""
+        first, count, channels = panel
+        rows_of = self._rows_of[first]
+        if self._cut.choice.channels_in_lanes:
+            return np.array([rows_of[taps] for taps in product(*reads)], np.int64)
+        within = []
+        for *outer, (offset, part) in product(*reads):
+            row = self._cut.row_of(offset, part)
+            place = (*outer, row)
+            within.append(rows_of[place] * self.row + offset - row[0])
+        pitch = panel_pitch(self._cut.lanes, self.row, count)
+        offsets: np.ndarray = np.add.outer(np.arange(channels) * pitch, np.array(within, np.int64))
+        return offsets.reshape(-1)
 
 
 def even(work: list[int], chunks: int) -> np.ndarray:

@@ -17,22 +17,19 @@ class Shape(NamedTuple):
     """The numbers of one problem that are the same in every unit."""
 
     channels_in_lanes: int
-    gathered: int  # 1 if tiles read panels into which positions were gathered, not the halo buffer
     lanes: int
     batch: int
     groups: int
     channels_in: int  # real and imaginary parts are channels of their own
     channels_out: int
     parts: int  # 2 where numbers are complex: real and imaginary sums are separate streams
-    columns: int  # of one image, as counted by the tiles
-    line_columns: int  # vectors to one line of the last axis; 0: vectors run on over line ends
+    columns: int  # of one image
     tiles: int
     row_chunks: int
     groups_at_once: int  # in one unit
     units_at_once: int  # taken by a worker: what one tile reads and writes, the next finds near
     list_pitch: int  # from one list of positions to the next, with channels in the lanes
-    lead: int  # where the first image begins in what is read, and the strides from there
-    image: int
+    image: int  # strides of the input, or of its copy
     group: int
     channel: int
     weights: int  # of one group of channels
@@ -40,7 +37,6 @@ class Shape(NamedTuple):
     y_batch: int
     y_group: int
     tile_columns: int
-    tile_starts: int  # of a slice
     slice_columns: int  # of a tile's columns, summed in registers at a time; each slice has a panel of its own
     span: int  # inputs from a column to the next on the last axis
     window: int  # inputs there that one reading takes, for as many rows of the panel
@@ -84,54 +80,8 @@ def _add_run(axes, position, image_to, source, column, length, runs, run):
 
 
 @register_jitable
-def vector_columns(shape, axes, group, tile, position, starts, runs):
-    """Columns of a tile with positions in the lanes: a few vectors, each of neighbours in the halo buffer."""
-    last = axes.shape[1] - 1
-    vectors = shape.tile_starts
-    n_runs = 0
-    for j in range(vectors):
-        vector = min(tile * vectors + j, shape.batch * shape.columns - 1)
-        image = vector // shape.columns
-        rest = vector - image * shape.columns
-        if shape.line_columns:
-            line = rest // shape.line_columns
-            at = (rest - line * shape.line_columns) * shape.lanes
-            for a in range(last - 1, -1, -1):
-                at += line % axes[COUNT, a] * axes[STEP, a]
-                line //= axes[COUNT, a]
-        else:
-            at = rest * shape.lanes
-        starts[j] = shape.lead + image * shape.image + group * shape.group + at
-        if vector < tile * vectors + j:
-            continue
-        image_to = image * shape.y_batch + group * shape.y_group
-        lane = 0
-        while lane < shape.lanes:
-            within = at + lane
-            valid = True
-            for a in range(last + 1):
-                position[a] = within // axes[STEP, a]
-                within -= position[a] * axes[STEP, a]
-                valid = valid and position[a] < axes[COUNT, a]
-            if position[last] >= axes[COUNT, last]:
-                if shape.line_columns:
-                    break
-                pitch = axes[STEP, last - 1] if last else shape.lanes + position[last]
-                lane += pitch - position[last]
-                continue
-            length = min(shape.lanes - lane, axes[COUNT, last] - position[last])
-            if valid:
-                _add_run(axes, position, image_to, 0, j * shape.lanes + lane, length, runs, n_runs)
-                n_runs += 1
-            lane += length
-            if shape.line_columns:
-                break
-    return n_runs
-
-
-@register_jitable
-def single_columns(shape, axes, group, tile, position, runs):
-    """Columns of a tile of positions one by one, line after line."""
+def list_runs(shape, axes, group, tile, position, runs):
+    """The columns of a tile as runs, line after line; returns how many."""
     last = axes.shape[1] - 1
     column = tile * shape.tile_columns
     end = min(column + shape.tile_columns, shape.batch * shape.columns)
@@ -145,7 +95,7 @@ def single_columns(shape, axes, group, tile, position, runs):
             done += shape.line - position[last]
             column += shape.line - position[last]
             continue
-        at = shape.lead + image * shape.image + group * shape.group + position[last] * axes[STEP, last]
+        at = image * shape.image + group * shape.group + position[last] * axes[STEP, last]
         for a in range(last - 1, -1, -1):
             position[a] = line % axes[COUNT, a]
             line //= axes[COUNT, a]
@@ -226,7 +176,7 @@ def list_positions(shape, axes, section, reads, runs, n_runs, used, rows, copies
 
 
 @inlined
-def next_group(shape, starts, runs, n_runs, copies, n_copies):
+def next_group(shape, runs, n_runs, copies, n_copies):
     """What was noted for one group of channels, as it is for the next."""
     for q in range(n_runs):
         runs[q, SOURCE] += shape.group
@@ -234,9 +184,6 @@ def next_group(shape, starts, runs, n_runs, copies, n_copies):
     for n in range(n_copies):
         if copies[n, HELD]:
             copies[n, FROM] += shape.group
-    if not shape.gathered:
-        for i in range(shape.tile_starts):
-            starts[i] += shape.group
 
 
 @register_jitable

@@ -70,7 +70,7 @@ def _gather(overlap, step, x, from_, columns, panel):
 
 
 @register_jitable
-def _multiply(overlap, rows, columns, panel, starts, offsets, w, at, products):
+def _multiply(overlap, rows, columns, panel, offsets, w, at, products):
     """Every row of weights times every column of the panel."""
     row = 0
     while row < rows:
@@ -78,7 +78,7 @@ def _multiply(overlap, rows, columns, panel, starts, offsets, w, at, products):
         for first in range(0, columns, POSITION_VECTORS * overlap.lanes):
             vectors = 1 if columns - first <= overlap.lanes else POSITION_VECTORS
             positions_tile(
-                height, vectors, overlap.lanes, overlap.channels_in, 0, 0, panel[first:], starts, offsets, 0,
+                height, vectors, overlap.lanes, overlap.channels_in, 0, panel[first:], offsets, 0,
                 w, at, products, row * overlap.tile + first, overlap.tile,
             )  # fmt: skip
         at += height * overlap.channels_in
@@ -152,17 +152,13 @@ def _write(overlap, axes, first, last, base, group, to, bias_rows, bias, sums, y
 
 
 @apart
-def work(
-    counter, overlap, axes, reaches, shifts, offsets, bias_rows, x, w, bias, y, starts, lines, panel, products, sums
-):
-    """Bands, one at a time, until none is left; the last five are one worker's own memory."""
+def work(counter, overlap, axes, reaches, shifts, offsets, bias_rows, x, w, bias, y, lines, panel, products, sums):
+    """Bands, one at a time, until none is left; the last four are one worker's own memory."""
     n_axes = axes.shape[1]
     last = n_axes - 1
     rows = overlap.taps * overlap.channels_out * overlap.kernel
     for i in range(panel.shape[0]):
         panel[i] = 0  # what no input reaches must be a number
-    for j in range(POSITION_VECTORS):
-        starts[j] = j * overlap.lanes
     unit = take(counter, 1)
     while unit < overlap.batch * overlap.groups * overlap.bands:
         band = unit % overlap.bands
@@ -200,7 +196,7 @@ def work(
             for i in range(begin, stop, overlap.tile):
                 columns = min(overlap.tile, stop - i)
                 _gather(overlap, axes[X_STEP, last], x, from_ + i * axes[X_STEP, last], columns, panel)
-                _multiply(overlap, rows, columns, panel, starts, offsets, w, group * overlap.weights, products)
+                _multiply(overlap, rows, columns, panel, offsets, w, group * overlap.weights, products)
                 _add(overlap, axes[STRIDE, last], lines, shifts, columns, i - shifted, products, sums)
         to = image * overlap.y_batch + group * overlap.y_group
         _write(overlap, axes, first, end, base, group, to, bias_rows, bias, sums, y)
@@ -210,7 +206,7 @@ def work(
 @compiled
 def overlap_add(
     work, counter, overlap, axes, reaches, shifts, offsets, bias_rows, x, w, bias, y,
-    starts, lines, panels, products, sums,
+    lines, panels, products, sums,
 ):  # fmt: skip
     """Add the products of inputs ``x`` and packed taps ``w`` where they land in ``y``.
 
@@ -219,5 +215,5 @@ def overlap_add(
     for worker in prange(sums.shape[0]):
         call(
             work, counter, overlap, axes, reaches, shifts, offsets, bias_rows, x, w, bias, y,
-            starts[worker], lines[worker], panels[worker], products[worker], sums[worker],
+            lines[worker], panels[worker], products[worker], sums[worker],
         )  # fmt: skip

@@ -12,11 +12,10 @@ DEPTH = 64
 
 
 @compiled
-def repeat_tile(times, lanes, x, starts, offsets, w, sums):
+def repeat_tile(times, lanes, x, offsets, w, sums):
     """Run the tile ``times`` times on each row of ``sums``, one row to a worker."""
     for worker in prange(sums.shape[0]):
         for _ in range(times):
             positions_tile(
-                ROWS, POSITION_VECTORS, lanes, DEPTH, 0, 0, x, starts, offsets, 0, w, 0,
-                sums[worker], 0, POSITION_VECTORS * lanes,
+                ROWS, POSITION_VECTORS, lanes, DEPTH, 0, x, offsets, 0, w, 0, sums[worker], 0, POSITION_VECTORS * lanes,
             )  # fmt: skip

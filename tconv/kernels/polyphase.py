@@ -5,8 +5,8 @@ is cut into units (a group of channels, a tile of columns, a chunk of rows); wit
 
     for each section:                    rows that share a panel, or lists of positions
         for each chunk of channels:
-            gather what the tile reads   -> a panel in the second-level cache (or read the halo buffer in place;
-                                            or list, with channels in the lanes, where each tap meets an input)
+            gather what the tile reads   -> a panel in the second-level cache (with channels in the lanes, list
+                                            where each tap meets an input)
             for each block of rows:      its weights stream by once
                 register tiles           -> sums, slice by slice of the tile's columns
                 after the last channels: -> y: bias added, phases interleaved, cropped
@@ -60,9 +60,8 @@ from tconv.kernels.columns import (
     gather,
     list_copies,
     list_positions,
+    list_runs,
     next_group,
-    single_columns,
-    vector_columns,
 )
 from tconv.kernels.interleave import interleave
 from tconv.kernels.launch import apart, call, compiled, inlined
@@ -70,6 +69,7 @@ from tconv.kernels.tile import (
     CHANNEL_ROWS,
     CHANNEL_VECTORS,
     POSITION_ROWS,
+    POSITION_VECTORS,
     channels_tile,
     positions_tile,
 )
@@ -123,7 +123,7 @@ def _expect_lines(block, first, end, lines, runs, n_runs, y):
 
 @inlined
 def _positions_product(
-    shape, section, columns, resume, depth, rows, x, first_row, starts, offsets, offset, w, at, sums, to,
+    shape, section, columns, resume, depth, rows, panel, first_row, offsets, offset, w, at, sums, to,
     block, done, all_rows, all_lines, lines, runs, n_runs, y,
 ):  # fmt: skip
     """Sums of ``rows`` rows over the first ``columns`` columns, ``depth`` steps; added to sums there if ``resume``.
@@ -142,11 +142,11 @@ def _positions_product(
         _expect_lines(block, line, expected, lines, runs, n_runs, y)
         line = expected
         for first in range(0, columns, shape.slice_columns):
-            vectors = 1 if columns - first <= lanes else shape.tile_starts
+            vectors = 1 if columns - first <= lanes else POSITION_VECTORS
             positions_tile(
-                height, vectors, lanes, depth, resume, 1 - shape.gathered,
-                x[first // shape.slice_columns * section[SLICE] + first_row :],
-                starts, offsets, offset, w, at, sums, to + first, pitch,
+                height, vectors, lanes, depth, resume,
+                panel[first // shape.slice_columns * section[SLICE] + first_row :], offsets, offset,
+                w, at, sums, to + first, pitch,
             )  # fmt: skip
         row += height
         at += height * depth
@@ -188,7 +188,7 @@ def _channels_product(shape, used, taps, rows, pitch, x, copies, offsets, offset
 
 @inlined
 def _block_product(
-    shape, patches, section, block, segments, low, high, used, x, starts, copies, offsets, w, at, sums, lines, runs,
+    shape, patches, section, block, segments, low, high, used, operand, copies, offsets, w, at, sums, lines, runs,
     n_runs, y,
 ):  # fmt: skip
     """Sums of one block of rows over channels ``low`` to ``high``."""
@@ -208,13 +208,13 @@ def _block_product(
         taps = segments[s, DEPTH] // shape.channels_in
         if shape.channels_in_lanes:
             at = _channels_product(
-                shape, used, taps, rows, _channels_pitch(shape, block), x, copies, offsets, segments[s, OFFSETS],
+                shape, used, taps, rows, _channels_pitch(shape, block), operand, copies, offsets, segments[s, OFFSETS],
                 w, at, sums, done,
             )  # fmt: skip
         else:
             at = _positions_product(
-                shape, section, used, low + segments[s, ADDED], (high - low) * taps, rows, x,
-                segments[s, PANEL], starts, offsets, segments[s, OFFSETS], w, at, sums, block[SUMS] + done * pitch,
+                shape, section, used, low + segments[s, ADDED], (high - low) * taps, rows, operand,
+                segments[s, PANEL], offsets, segments[s, OFFSETS], w, at, sums, block[SUMS] + done * pitch,
                 block, summed, all_rows, all_lines, lines, runs, expected, y,
             )  # fmt: skip
             summed += rows
@@ -289,18 +289,14 @@ def _write(shape, axes, block, first_line, first_sum, lines, phases, streams, bi
 @apart
 def work(
     counter, shape, patches, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets, reads,
-    x, w, bias, y, sums, starts, runs, copies, panel,
+    x, w, bias, y, sums, position, runs, copies, panel,
 ):  # fmt: skip
     """Units, a few at a time, until none is left; ``counter[1]`` becomes 1 if transforms met an inf or nan."""
     group_chunks = (shape.groups + shape.groups_at_once - 1) // shape.groups_at_once
     units = group_chunks * shape.tiles * shape.row_chunks
-    position = starts[starts.shape[0] - axes.shape[1] :]
-    if shape.gathered:
-        for i in range(patches.staging, panel.shape[0]):
-            panel[i] = 0  # what no input reaches must be a number, and not one too small to be quick
-        for j in range(shape.tile_starts):
-            starts[j] = j * shape.lanes
-    operand = panel if shape.gathered else x
+    for i in range(patches.staging, panel.shape[0]):
+        panel[i] = 0  # what no input reaches must be a number, and not one too small to be quick
+    operand = x if shape.channels_in_lanes else panel
     spoiled = False
     start = take(counter, shape.units_at_once)
     while start < units:
@@ -308,10 +304,7 @@ def work(
             tile = unit % shape.tiles
             row_chunk = unit // shape.tiles % shape.row_chunks
             first = unit // shape.tiles // shape.row_chunks * shape.groups_at_once
-            if shape.gathered or shape.channels_in_lanes:
-                n_runs = single_columns(shape, axes, first, tile, position, runs)
-            else:
-                n_runs = vector_columns(shape, axes, first, tile, position, starts, runs)
+            n_runs = list_runs(shape, axes, first, tile, position, runs)
             if n_runs == 0:
                 continue
             used = runs[n_runs - 1, COLUMN] + runs[n_runs - 1, LENGTH]
@@ -319,22 +312,22 @@ def work(
             n_copies = 0
             for group in range(first, min(first + shape.groups_at_once, shape.groups)):
                 if group > first:
-                    next_group(shape, starts, runs, n_runs, copies, n_copies)
+                    next_group(shape, runs, n_runs, copies, n_copies)
                     if shape.channels_in_lanes:
                         listed = -1
                 loaded = -1
                 for number in range(chunks[row_chunk], chunks[row_chunk + 1]):
                     section = sections[number]
-                    gathered = shape.gathered and section[READ_COUNT]  # outputs that are bias only read nothing
                     if section[READ_COUNT] and listed != section[READS]:
                         listed = section[READS]
-                        if shape.gathered:
-                            n_copies = list_copies(shape, axes, section, reads, runs, n_runs, copies)
-                        else:
+                        if shape.channels_in_lanes:
                             list_positions(shape, axes, section, reads, runs, n_runs, used, CHANNEL_ROWS[1], copies)
+                        else:
+                            n_copies = list_copies(shape, axes, section, reads, runs, n_runs, copies)
                     for low in range(0, shape.channels_in, section[CHANNELS]):
                         high = min(low + section[CHANNELS], shape.channels_in)
-                        if gathered and (loaded != section[READS] or section[CHANNELS] < shape.channels_in):
+                        held = loaded == section[READS] and section[CHANNELS] == shape.channels_in
+                        if section[READ_COUNT] and not shape.channels_in_lanes and not held:
                             if patches.rows:
                                 gather_patches(shape, patches, section, x, copies, n_copies, used, panel)
                             else:
@@ -344,7 +337,7 @@ def work(
                             block = blocks[b]
                             at = weights_of(shape, section, block, group, low, high)
                             _block_product(
-                                shape, patches, section, block, segments, low, high, used, operand, starts, copies,
+                                shape, patches, section, block, segments, low, high, used, operand, copies,
                                 offsets, w, at, sums, lines, runs, n_runs, y,
                             )  # fmt: skip
                             if high < shape.channels_in:
@@ -371,15 +364,15 @@ def work(
 @compiled
 def forward(
     work, counter, shape, patches, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets, reads,
-    x, w, bias, y, sums, starts, runs, copies, panels,
+    x, w, bias, y, sums, positions, runs, copies, panels,
 ):  # fmt: skip
     """Compute ``y`` from ``x`` or its copy, and packed weights.
 
     ``sections[chunks[i]:chunks[i + 1]]`` are the rows of one chunk; workers take units from ``counter``; ``sums``,
-    ``starts``, ``runs``, ``copies`` and ``panels`` are the scratch of each.
+    ``positions``, ``runs``, ``copies`` and ``panels`` are the scratch of each.
     """
     for worker in prange(sums.shape[0]):
         call(
             work, counter, shape, patches, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets,
-            reads, x, w, bias, y, sums[worker], starts[worker], runs[worker], copies[worker], panels[worker],
+            reads, x, w, bias, y, sums[worker], positions[worker], runs[worker], copies[worker], panels[worker],
         )  # fmt: skip

@@ -3,8 +3,8 @@
 A tile is a small matrix product: one operand comes as single numbers, broadcast over the lanes, the other
 as whole vectors. There are two kinds, by what lies in the lanes:
 
-* positions in lanes: vectors are neighbouring positions, read straight out of the image at
-  ``starts[j] + offsets[k]``; rows are channels, read out of packed weights ``w[k, row]``.
+* positions in lanes: vectors are neighbouring positions, gathered in a panel, of which step k reads from ``offsets[k]``
+  on; rows are channels, read out of packed weights ``w[k, row]``.
 * channels in lanes: vectors are channels (or phases), read out of packed weights ``w[k, lane]``;
   rows are positions, which a list names: where each one's channels lie in the image, and which sums are its.
 
@@ -15,7 +15,6 @@ operations, which compiled kernels get (loops that LLVM vectorises by itself rea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from itertools import product
 
 from llvmlite import ir
@@ -109,18 +108,15 @@ def _emit(
         store_vector(builder, builder.load(cell), sums, at)
 
 
-def positions_tile(rows, vectors, lanes, depth, resume, in_place, x, starts, offsets, offset, w, at, sums, to, pitch):
-    """``rows`` channels times ``vectors`` vectors of positions, ``depth`` steps.
-
-    ``in_place`` says that ``x`` is the image, not a panel: then what the next tile reads is asked for.
-    """
+def positions_tile(rows, vectors, lanes, depth, resume, x, offsets, offset, w, at, sums, to, pitch):
+    """``rows`` channels times ``vectors`` vectors of positions, ``depth`` steps."""
     for r in range(rows):
         for j in range(vectors):
             for lane in range(lanes):
                 cell = to + r * pitch + j * lanes + lane
                 total = sums[cell] if resume else 0
                 for k in range(depth):
-                    total = total + w[at + k * rows + r] * x[starts[j] + offsets[offset + k] + lane]
+                    total = total + w[at + k * rows + r] * x[offsets[offset + k] + j * lanes + lane]
                 sums[cell] = total
 
 
@@ -157,56 +153,38 @@ def _cases(
 
 
 @intrinsic
-def _positions_tile(
-    typing, rows, vectors, depth, resume, in_place, x, starts, offsets, offset, w, at, sums, to, pitch
-):  # fmt: skip
+def _positions_tile(typing, rows, vectors, depth, resume, x, offsets, offset, w, at, sums, to, pitch):
     def codegen(context, builder, signature, values):
-        rows, vectors, depth, resume, in_place, _, _, _, offset, _, at, _, to, pitch = values
-        image, places, table, weights, result = (
-            data_of(context, builder, signature.args[i], values[i]) for i in (5, 6, 7, 9, 11)
-        )
+        rows, vectors, depth, resume, _, _, offset, _, at, _, to, pitch = values
+        image, table, weights, result = (data_of(context, builder, signature.args[i], values[i]) for i in (4, 5, 7, 9))
         table, weights, result = (
             builder.gep(base, [first]) for base, first in ((table, offset), (weights, at), (result, to))
         )
         vector = vector_type(x)
 
-        def operands(k, rows, vectors, ahead):
+        def operands(k, rows, vectors):
             packed = builder.gep(weights, [builder.mul(k, INT(rows))])
             here = builder.gep(image, [builder.load(builder.gep(table, [k]))])
-            reads = [builder.load(builder.gep(places, [INT(j)])) for j in range(vectors)]
             soon = AHEAD // vectors * 8 // x.dtype.bitwidth  # a narrow tile takes less time for each step
             prefetch(builder, builder.gep(packed, [INT(soon)]))
-            for start in reads if ahead else []:
-                prefetch(builder, builder.gep(here, [builder.add(start, INT(vectors * vector.count))]))
             return (
                 [builder.load(builder.gep(packed, [INT(r)])) for r in range(rows)],
-                [load_vector(builder, here, start, vector) for start in reads],
+                [load_vector(builder, here, INT(j * vector.count), vector) for j in range(vectors)],
             )
 
-        def emit(shape, ahead):
-            to_rows = [builder.mul(pitch, INT(r)) for r in range(shape[0])]
-            _emit(builder, vector, shape, depth, resume, partial(operands, ahead=ahead), result, to_rows)
-
         for shape in _cases(builder, rows, vectors, product(POSITION_ROWS, POSITION_WIDTHS)):
-            if shape != (POSITION_ROWS[0], POSITION_VECTORS):
-                emit(shape, ahead=False)
-                continue
-            with builder.if_else(builder.icmp_signed("!=", in_place, INT(0))) as branches:
-                for branch, ahead in zip(branches, (True, False), strict=True):
-                    with branch:
-                        emit(shape, ahead)
+            to_rows = [builder.mul(pitch, INT(r)) for r in range(shape[0])]
+            _emit(builder, vector, shape, depth, resume, operands, result, to_rows)
         return context.get_dummy_value()
 
     n = types.int64
-    return types.void(n, n, n, n, n, x, starts, offsets, n, w, n, sums, n, n), codegen
+    return types.void(n, n, n, n, x, offsets, n, w, n, sums, n, n), codegen
 
 
 @overload(positions_tile)
-def _choose_positions(
-    rows, vectors, lanes, depth, resume, in_place, x, starts, offsets, offset, w, at, sums, to, pitch
-):
-    def call(rows, vectors, lanes, depth, resume, in_place, x, starts, offsets, offset, w, at, sums, to, pitch):
-        _positions_tile(rows, vectors, depth, resume, in_place, x, starts, offsets, offset, w, at, sums, to, pitch)
+def _choose_positions(rows, vectors, lanes, depth, resume, x, offsets, offset, w, at, sums, to, pitch):
+    def call(rows, vectors, lanes, depth, resume, x, offsets, offset, w, at, sums, to, pitch):
+        _positions_tile(rows, vectors, depth, resume, x, offsets, offset, w, at, sums, to, pitch)
 
     return call
 

@@ -1,0 +1,139 @@
+"""The input, copied once where tiles cannot read it as it lies: line by line, or with channels side by side."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import prange
+from numba.extending import register_jitable
+
+from tconv.kernels.launch import apart, call, compiled
+from tconv.kernels.turn import turn
+from tconv.kernels.vectors import VECTOR_BYTES, copy_vector
+
+TURNED = max(1, 64 // VECTOR_BYTES)  # vectors of channels turned by one worker: a cache line
+
+
+class Order(NamedTuple):
+    """Where things lie: ``x`` in its memory and in the copy, all counted in elements."""
+
+    lanes: int
+    batch: int
+    groups: int
+    channels: int
+    parts: int  # real and imaginary parts are channels of their own
+    x_batch: int
+    x_group: int
+    x_channel: int
+    image: int
+    group: int
+    channel: int
+    unit: int  # from one position to the next
+    plane: int  # positions of one channel of one image, ...
+    subplane: int  # ... and of these, of one combination of input parts
+    turned: int  # 1 if positions lie side by side in `x`, and channels are to lie so in the copy
+
+
+# Rows of the table of axes.
+SIZE, SPLIT, PITCH, X_STEP = range(4)
+
+
+@register_jitable
+def _copy_plane(order, at, axes, parts, x, from_, copied):
+    """One channel of one image: every combination of input parts, line by line, each as long as the longest."""
+    last = axes.shape[1] - 1
+    lanes, unit = order.lanes, order.unit
+    pitch = axes[PITCH, last]
+    for p in range(parts.shape[0]):
+        for number in range(order.subplane // pitch):
+            rest = number
+            source = from_ + parts[p, last] * axes[X_STEP, last]
+            holds = True
+            for a in range(last - 1, -1, -1):
+                index = rest % axes[PITCH, a] * axes[SPLIT, a] + parts[p, a]
+                rest //= axes[PITCH, a]
+                holds = holds and index < axes[SIZE, a]
+                source += index * axes[X_STEP, a]
+            count = 0
+            if holds:
+                count = (axes[SIZE, last] - parts[p, last] + axes[SPLIT, last] - 1) // axes[SPLIT, last]
+                step = axes[SPLIT, last] * axes[X_STEP, last]
+                if unit == 1 and step == 1 and count >= lanes:
+                    for i in range(0, count - lanes, lanes):
+                        copy_vector(lanes, x, source + i, copied, at + i)
+                    copy_vector(lanes, x, source + count - lanes, copied, at + count - lanes)
+                else:
+                    for i in range(count):
+                        copied[at + i * unit] = x[source + i * step]
+            for i in range(count, pitch):
+                copied[at + i * unit] = 0
+            at += pitch * unit
+
+
+@register_jitable
+def _copy_channel(item, order, axes, parts, x, copied):
+    """One channel of one image."""
+    channels = order.channels * order.parts
+    channel = item % channels
+    group = item // channels % order.groups
+    batch = item // channels // order.groups
+    from_ = (
+        batch * order.x_batch + group * order.x_group + channel // order.parts * order.x_channel + channel % order.parts
+    )
+    at = batch * order.image + group * order.group + channel * order.channel
+    _copy_plane(order, at, axes, parts, x, from_, copied)
+
+
+@register_jitable
+def _chunks(order):
+    """How many parts the channels of a group are turned in."""
+    return (order.channels + TURNED * order.lanes - 1) // (TURNED * order.lanes)
+
+
+@register_jitable
+def _turn_channels(item, order, x, copied):
+    """A few channels of one image: squares of channels and positions, then what is left."""
+    lanes = order.lanes
+    chunks = _chunks(order)
+    first = item % chunks * TURNED * lanes
+    end = min(first + TURNED * lanes, order.channels)
+    group = item // chunks % order.groups
+    batch = item // chunks // order.groups
+    from_ = batch * order.x_batch + group * order.x_group
+    at = batch * order.image + group * order.group
+    whole = first + (end - first) // lanes * lanes
+    squares = order.plane // lanes
+    for some in range(0, squares, TURNED):  # as many positions at a time as there are channels: whole cache lines
+        for channel in range(first, whole, lanes):
+            for square in range(some, min(some + TURNED, squares)):
+                turn(
+                    lanes, x, from_ + channel * order.x_channel + square * lanes, order.x_channel,
+                    copied, at + square * lanes * order.unit + channel, order.unit,
+                )  # fmt: skip
+    for position in range(order.plane):
+        for channel in range(whole if position < squares * lanes else first, end):
+            copied[at + position * order.unit + channel] = x[from_ + channel * order.x_channel + position]
+
+
+@register_jitable
+def _items(order):
+    """How many parts the copying falls into."""
+    of_channels = _chunks(order) if order.turned else order.channels * order.parts
+    return order.batch * order.groups * of_channels
+
+
+@apart
+def copy_item(item, order, axes, parts, x, copied):
+    """One of the parts."""
+    if order.turned:
+        _turn_channels(item, order, x, copied)
+    else:
+        _copy_channel(item, order, axes, parts, x, copied)
+
+
+@compiled
+def copy(work, order, axes, parts, x, copied):
+    """Fill ``copied`` from the flat memory ``x``; ``parts`` lists the combinations of input parts."""
+    for item in prange(_items(order)):
+        call(work, np.int64(item), order, axes, parts, x, copied)
