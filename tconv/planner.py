@@ -49,9 +49,9 @@ def check_method(method: object) -> None:
 
 
 def rank(method: str, asked: tuple[Candidate, ...]) -> tuple[str, ...]:
-    """The names of those that do not refuse: first the one wished for, then the fastest by their own word."""
-    seconds = {c.name: c.cost.seconds for c in asked if c.cost is not None}
-    ranked = sorted(seconds, key=seconds.__getitem__)  # a stable sort: the registry's order decides ties
+    """The names of those that do not refuse: first the one wished for, then by the work that they say it is."""
+    work = {c.name: c.cost.work for c in asked if c.cost is not None}
+    ranked = sorted(work, key=work.__getitem__)  # a stable sort: the registry's order decides ties
     if method in ranked:
         ranked.remove(method)
         return (method, *ranked)

@@ -84,7 +84,7 @@ class Plan:
     def cost(self) -> Cost:
         """What the choice would take; all zero if there is nothing to multiply."""
         chosen = [c.cost for c in self.candidates if c.name == self.choice and c.cost is not None]
-        return chosen[0] if chosen else Cost(0, 0, 0, 0.0)
+        return chosen[0] if chosen else Cost(0, 0, 0, 0.0, 1)
 
     def __repr__(self) -> str:
         return f"<Plan of {self.function}: {self.x.shape} by {self.w.shape} to {self.y.shape}, {self.choice}>"

@@ -60,13 +60,13 @@ def test_a_named_method_is_the_choice():
 def test_nothing_to_multiply():
     plan = tconv.plan((0, 8, 10, 9), W)
     assert plan.choice is None
-    assert plan.cost == Cost(0, 0, 0, 0.0)
+    assert plan.cost == Cost(0, 0, 0, 0.0, 1)
     assert "nothing to multiply" in str(plan)
 
 
 def test_auto_takes_the_fewest_seconds_and_a_name_comes_first():
     def candidate(name, seconds):
-        return Candidate(name, None, Cost(1, 1, 1, seconds))
+        return Candidate(name, None, Cost(1, 1, 1, seconds, 1))
 
     asked = (candidate("a", 2.0), Candidate("b", "too odd", None), candidate("c", 1.0), candidate("d", 1.0))
     assert rank("auto", asked) == ("c", "d", "a")

@@ -7,9 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cost:
-    """A prediction: ``operations`` counts multiplications and additions, the rest bytes and seconds."""
+    """A prediction.
 
-    operations: int
+    A choice is made by ``work`` alone: one that looked at threads would give other bits on another number of them.
+    """
+
+    operations: int  # multiplications and additions
     bytes_moved: int
-    workspace: int
-    seconds: float
+    workspace: int  # bytes
+    work: float  # seconds on one thread
+    workers: int  # threads that can share it
+
+    @property
+    def seconds(self) -> float:
+        """What a call takes."""
+        return self.work / self.workers

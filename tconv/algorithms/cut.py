@@ -26,7 +26,7 @@ import numpy as np
 from tconv.geometry import Problem
 from tconv.kernels.interleave import STREAMS
 from tconv.kernels.polyphase import panel_height
-from tconv.kernels.tile import CHANNEL_ROWS, CHANNEL_VECTORS, NARROW, POSITION_VECTORS
+from tconv.kernels.tile import CHANNEL_ROWS, CHANNEL_VECTORS, NARROW, POSITION_ROWS, POSITION_VECTORS
 from tconv.kernels.vectors import VECTOR_BYTES
 from tconv.polyphase import Phase, PhasedAxis, phase
 
@@ -43,7 +43,8 @@ PANEL_VECTORS = (128 if NARROW else 256) * 1024 // VECTOR_BYTES  # gathered at o
 # Measured cycles: one step of depth of a tile, with positions in the lanes by rows, with channels in the lanes by
 # vectors. Gathering a vector. Copying an element to where channels lie in the lanes, or turning it, as sums are.
 # Starting a tile, with positions or channels in the lanes. Starting a list, listing a position. Writing: what it takes
-# to start a run, or an element by itself.
+# to start a run, an element by itself, a vector by shuffles, of all streams or of as many as lanes. Each byte of packed
+# weights from memory; with channels in the lanes, asked for in time.
 if NARROW:  # on a Zen 3 core, two multiplications of 32 bytes a cycle: fitted to the benchmark's layers
     FROM_PANEL = {4: 7.0, 2: 4.0, 1: 3.0}
     IN_CHANNELS = {1: 5.6, 2: 6.6}
@@ -51,18 +52,20 @@ if NARROW:  # on a Zen 3 core, two multiplications of 32 bytes a cycle: fitted t
     START, START_LISTED, TURN = 240.0, 55.0, 3.0
     START_LIST, LIST = 100.0, 10.0
     WRITE_RUN, WRITE_ELEMENT = 17.0, 26.0
-else:  # on an Ice Lake core, two of 64 bytes; lists and turning as on the other
-    FROM_PANEL = {8: 12.8, 4: 7.6, 2: 5.6, 1: 4.5}
-    IN_CHANNELS = {1: 6.0, 2: 9.5, 4: 14.5}
-    GATHER, SCATTER = 3.5, 4.0
-    START, START_LISTED, TURN = 60.0, 55.0, 3.0
-    START_LIST, LIST = 100.0, 10.0
-    WRITE_RUN, WRITE_ELEMENT = 10.0, 2.5
-# On both: writing a vector by shuffles, of all streams or of as many as lanes. Copying an element in order.
-WRITE_VECTOR, WRITE_SQUARE = 2.0, 4.0
-COPY = 0.5
-# For each byte of packed weights that are more than the last cache holds; with channels in lanes, asked for in time.
-CACHED, FROM_MEMORY, FROM_MEMORY_LISTED = 8 * 2**20, 0.3, 0.1
+    WRITE_VECTOR, WRITE_SQUARE = 2.0, 4.0
+    FROM_MEMORY, FROM_MEMORY_LISTED = 0.3, 0.1
+else:  # on a Granite Rapids core, two of 64 bytes; but copying and writing elements as on an Ice Lake core
+    FROM_PANEL = {8: 16.0, 4: 14.5, 2: 8.0, 1: 7.0}
+    IN_CHANNELS = {1: 6.0, 2: 9.4, 4: 15.8}
+    GATHER, SCATTER = 6.0, 4.0
+    START, START_LISTED, TURN = 220.0, 37.0, 2.2
+    START_LIST, LIST = 90.0, 6.0
+    WRITE_RUN, WRITE_ELEMENT = 35.0, 2.5
+    WRITE_VECTOR, WRITE_SQUARE = 1.5, 7.0
+    FROM_MEMORY, FROM_MEMORY_LISTED = 0.1, 0.15
+NARROW_TILE = FROM_PANEL[1] / FROM_PANEL[POSITION_ROWS[0]]  # what a tile of one vector takes of a whole one
+COPY, START_COPY = 0.5, 2e4  # an element in order; waking the threads once more
+CACHED = 8 * 2**20  # bytes of packed weights that stay in the last cache from call to call
 
 Reads = tuple[tuple[int, int], ...]
 
@@ -299,7 +302,7 @@ def _cycles(problem: Problem, cut: Cut) -> float:
     counts = [axis.count for axis in cut.axes]
     positions = problem.batch * prod(counts)
     runs = positions // counts[-1] * (counts[-1] // lanes + 1)  # vectors of neighbours, those at line ends shorter
-    gathering = copying = turning = 0.0
+    gathering = copying = starting = turning = 0.0
     if choice.channels_in_lanes:
         product_cycles = sum(_listed_cycles(problem, cut, group) for group in cut.groups)
         turning = TURN * positions * cut.rows
@@ -317,10 +320,12 @@ def _cycles(problem: Problem, cut: Cut) -> float:
     if cut.copied:
         element = COPY if not choice.channels_in_lanes else SCATTER if cut.rearranged else TURN
         parts = prod(len(axis.parts) for axis in cut.axes)
+        starting = START_COPY
         copying = element * problem.batch * depth * prod(cut.pitches) * parts
     weights = problem.groups * depth * cut.weights
     byte = FROM_MEMORY_LISTED if choice.channels_in_lanes else FROM_MEMORY
-    return problem.groups * (product_cycles + gathering + turning + writing + copying) + reading(problem, weights, byte)
+    each = product_cycles + gathering + turning + writing + copying
+    return starting + problem.groups * each + reading(problem, weights, byte)
 
 
 def reading(problem: Problem, weights: int, byte: float = FROM_MEMORY) -> float:

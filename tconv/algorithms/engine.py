@@ -13,11 +13,11 @@ from tconv.algorithms.scheme import Scheme
 from tconv.geometry import Problem
 from tconv.kernels import columns, pack, polyphase, rearrange
 from tconv.kernels.launch import launch
-from tconv.kernels.tile import CHANNEL_VECTORS, POSITION_ROWS
+from tconv.kernels.tile import CHANNEL_VECTORS, NARROW, POSITION_ROWS
 from tconv.memory import aligned_empty, ascending, flat, workspace
 from tconv.taps import multiplications
 
-CLOCK = 2.8e9  # cycles per second that the model assumes; only ratios matter to a choice
+CLOCK = 2.8e9 if NARROW else 3.8e9  # cycles per second that the model assumes; only ratios matter to a choice
 SERIAL = 1.5e5  # cycles below which waking a second thread costs more than it saves
 
 
@@ -36,7 +36,7 @@ def cost(problem: Problem, scheme: Scheme, threads: int) -> Cost:
     scratch = (scheme.sums_size + scheme.panel_size) * itemsize + scheme.most_copies * columns.COPY_FIELDS * 8
     workspace = copied + threads * scratch
     moved = int(sum(sizes)) * itemsize + 2 * copied + scheme.packed_size * itemsize
-    return Cost(operations, moved, workspace, scheme.cut.cycles / threads / CLOCK)
+    return Cost(operations, moved, workspace, scheme.cut.cycles / CLOCK, threads)
 
 
 def prepare(problem: Problem, scheme: Scheme, w: np.ndarray, threads: int) -> np.ndarray | None:

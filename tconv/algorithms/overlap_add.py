@@ -15,21 +15,22 @@ from typing import NamedTuple
 import numpy as np
 
 from tconv.algorithms.cost import Cost
-from tconv.algorithms.cut import GATHER, START, WRITE_RUN, lanes_of, panels, reading, weaving
+from tconv.algorithms.cut import GATHER, NARROW_TILE, START, WRITE_RUN, lanes_of, panels, reading, weaving
 from tconv.algorithms.engine import CLOCK, fill
 from tconv.geometry import Problem
 from tconv.kernels import overlap_add
 from tconv.kernels.launch import launch
 from tconv.kernels.overlap_add import Overlap
 from tconv.kernels.polyphase import padded_rows, panel_height
-from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
+from tconv.kernels.tile import NARROW, POSITION_ROWS, POSITION_VECTORS
 from tconv.memory import aligned_empty, ascending, flat, workspace
 from tconv.taps import multiplications
 
 SUMS_BYTES = 512 * 1024  # of a band; more where a band would be mostly margin
 MOST_SUMS_BYTES = 2**20
 SLICES = 2  # register tiles of columns to a tile
-ADD, CLEAR = 5.0, 14.0  # cycles to add a vector of products; for a vector of sums to be cleared and read again
+# Cycles to add a vector of products, and to begin a row of them; for a vector of sums to be cleared and read again.
+ADD, ADD_ROW, CLEAR = (5.0, 10.0, 14.0) if NARROW else (8.0, 16.0, 27.0)
 
 
 class Scheme(NamedTuple):
@@ -160,10 +161,14 @@ def cost(problem: Problem, threads: int) -> Cost:
     best = scheme(problem)
     overlap, lanes = best.overlap, best.overlap.lanes
     inputs = problem.batch * problem.groups * prod(axis.size_in for axis in problem.axes)
-    last = problem.axes[-1].size_in
     again = (overlap.band + overlap.margin) / overlap.band
-    vectors = inputs / last * ceil(last / lanes) * again
-    tiles = inputs / last * (ceil(last / (POSITION_VECTORS * lanes) * 3) / 3) * again
+    columns = problem.axes[-1].size_in
+    if len(problem.axes) == 1:
+        columns = min(columns, overlap.band + overlap.margin)
+    lines = inputs * again / columns
+    vectors = lines * ceil(columns / lanes)
+    full, rest = divmod(columns, POSITION_VECTORS * lanes)
+    tiles = lines * (full + (0 if rest == 0 else NARROW_TILE if rest <= lanes else 1))
     each, count = panels(False, lanes, best.rows)
     products = tiles * (each * problem.channels_in + START * count)
     outputs = problem.batch * problem.groups * problem.channels_out * prod(axis.size_out for axis in problem.axes)
@@ -171,13 +176,15 @@ def cost(problem: Problem, threads: int) -> Cost:
     writing = (
         outputs / lanes * (weaving(stride, lanes) + CLEAR * again) + outputs / problem.axes[-1].size_out * WRITE_RUN
     )
-    cycles = products + vectors * (GATHER * problem.channels_in + ADD * best.rows) + writing
+    adding = best.rows * (ADD * vectors + ADD_ROW * lines * ceil(columns / overlap.tile))
+    cycles = products + vectors * GATHER * problem.channels_in + adding + writing
     cycles += reading(problem, problem.groups * overlap.weights)
     sizes = (problem.groups * overlap.weights, problem.channels_in * inputs, outputs)
     itemsize = _bytes(problem, 1)
     scratch = problem.channels_in * overlap.tile + (best.rows + POSITION_ROWS[0]) * overlap.tile + best.sums_size
-    seconds = cycles / min(threads, problem.batch * problem.groups * overlap.bands) / CLOCK
-    return Cost(2 * multiplications(problem), sum(sizes) * itemsize, threads * scratch * itemsize, seconds)
+    workers = min(threads, problem.batch * problem.groups * overlap.bands)
+    moved, workspace = sum(sizes) * itemsize, threads * scratch * itemsize
+    return Cost(2 * multiplications(problem), moved, workspace, cycles / CLOCK, workers)
 
 
 def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray:

@@ -17,7 +17,7 @@ from math import ceil, gcd, prod
 import numpy as np
 
 from tconv.algorithms.cut import (
-    FROM_PANEL,
+    NARROW_TILE,
     START,
     WRITE_RUN,
     Choice,
@@ -39,8 +39,7 @@ SUMS_BYTES = 192 * 1024  # of one block of rows, in the second-level cache
 ROW_CHUNKS = 8  # most
 LOSS = 4.0  # what is lost in accuracy at most, where an algorithm is not asked for by name
 # Measured cycles: for each vector that a transform reads or writes, and to gather one row of a window's vectors.
-TRANSFORM = 1.0
-GATHER = 19.0 if NARROW else 5.0
+TRANSFORM, GATHER = (1.0, 19.0) if NARROW else (2.7, 8.6)
 
 _CHOICE = Choice(channels_in_lanes=False, aligned_outer=True, aligned_last=True, rows_shared=False)
 
@@ -274,7 +273,7 @@ def _cycles(problem: Problem, cut: Cut, axes: tuple[PatchedAxis, ...]) -> tuple[
     counts = [axis.axis.count for axis in axes]
     runs = columns // counts[-1] * (counts[-1] // lanes + 1)
     full, rest = divmod(columns, POSITION_VECTORS * lanes)
-    tiles = full + (0 if rest == 0 else FROM_PANEL[1] / FROM_PANEL[POSITION_ROWS[0]] if rest <= lanes else 1)
+    tiles = full + (0 if rest == 0 else NARROW_TILE if rest <= lanes else 1)
     vectors = ceil(columns / lanes)
     last = axes[-1]
     windows = [axis.window for axis in axes]

@@ -33,7 +33,7 @@ def supports(problem: Problem) -> str | None:
 def cost(problem: Problem, threads: int) -> Cost:
     """That of the best scheme."""
     best = scheme(problem, threads)
-    return Cost(0, 0, 0, 0.0) if best is None else engine.cost(problem, best, threads)
+    return Cost(0, 0, 0, 0.0, 1) if best is None else engine.cost(problem, best, threads)
 
 
 def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray | None:

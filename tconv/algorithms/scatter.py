@@ -35,7 +35,8 @@ def cost(problem: Problem, threads: int) -> Cost:
         operations=operations(problem),
         bytes_moved=operand_bytes(problem),
         workspace=workspace,
-        seconds=SECONDS_PER_CALL + taps / TAPS_PER_SECOND / workers,
+        work=SECONDS_PER_CALL + taps / TAPS_PER_SECOND,
+        workers=workers,
     )
 
 

@@ -54,9 +54,9 @@ def cost(problem: Problem, threads: int) -> Cost:
     best = patched(problem, threads)
     found = engine.cost(problem, best.scheme, threads)
     if problem.dtype == "object" or best.loss > LOSS:
-        return replace(found, seconds=inf)
-    preparing = PREPARE * best.scheme.packed_size / threads / engine.CLOCK
-    return replace(found, seconds=found.seconds + preparing / CALLS)
+        return replace(found, work=inf)
+    preparing = PREPARE * best.scheme.packed_size / engine.CLOCK
+    return replace(found, work=found.work + preparing / CALLS)
 
 
 def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray | None:
