@@ -78,12 +78,21 @@ def test_auto_takes_the_fewest_seconds_and_a_name_comes_first():
 
 
 def test_workspace_beyond_the_memory_is_refused(monkeypatch):
-    greedy = SimpleNamespace(supports=lambda problem: None, cost=lambda problem, threads: Cost(1, 1, 2 * MEMORY, 0.0))
+    greedy = SimpleNamespace(supports=lambda problem: None, cost=lambda problem, threads: Cost(1, 1, 2 * MEMORY, 0.0, 1))
     monkeypatch.setitem(ALGORITHMS, "zero_insertion", greedy)
     asked = candidates(tconv.plan(X, W, stride=5).problem, 1)
     (found,) = [candidate for candidate in asked if candidate.name == "zero_insertion"]
     assert re.fullmatch(r"needs \d.* GiB of workspace", found.refusal)
     assert rank("auto", asked)[0] != "zero_insertion"
+
+
+def test_choices_do_not_depend_on_threads():
+    """Else the bits would: in these, overlap_add is the least work but falls into one part, or few."""
+    shapes = [((16, 64, 32, 32), (64, 3, 4, 4)), ((1, 32, 24, 20), (32, 1, 9, 9)), ((1, 1026, 400), (1026, 1, 1024))]
+    for x, w in shapes:
+        for stride in (1, 2, 3, w[-1] // 4):
+            by_threads = {tconv.plan(x, w, stride=stride, threads=threads).in_turn for threads in (1, 2, 64)}
+            assert len(by_threads) == 1
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -127,7 +136,7 @@ def idle(monkeypatch):
 
     class Idle:
         supports = staticmethod(lambda problem: None)
-        cost = staticmethod(lambda problem, threads: Cost(1, 1, 1, 0.0))
+        cost = staticmethod(lambda problem, threads: Cost(1, 1, 1, 0.0, 1))
         prepare = staticmethod(lambda problem, w, threads: ())
         forward = staticmethod(lambda problem, packed, x, bias, y, threads: True)
 
