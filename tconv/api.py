@@ -10,7 +10,7 @@ import numpy as np
 
 from tconv.algorithms import ALGORITHMS
 from tconv.bilinear import Arguments
-from tconv.call import check_result, prepare, run
+from tconv.call import check_result, compute
 from tconv.dtypes import as_array, read_dtype
 from tconv.errors import MethodError, ParameterError, shown
 from tconv.geometry import Operator, frozen, output_size, shape_of
@@ -680,9 +680,9 @@ def warmup(
         if progress is not None:
             progress(done, len(steps), f"{name} {kind}")
         x, w = np.ones((1, 1, 4), kind), np.ones((1, 1, 2), kind)
-        for compute in (conv_transpose, conv):
+        for function in (conv_transpose, conv):
             with suppress(MethodError):  # an algorithm may be for one of them only
-                compute(x, w, method=name, threads=threads)
+                function(x, w, method=name, threads=threads)
     if progress is not None:
         progress(len(steps), len(steps), "")
 
@@ -728,7 +728,7 @@ def _forward(
         team(threads),
     )
     check_result(plan, out, x=x, w=w, bias=bias)
-    return run(plan, x, w, prepare(plan, w), bias, out)
+    return compute(plan, x, w, bias, out)
 
 
 def _input_vjp(
@@ -744,7 +744,7 @@ def _input_vjp(
     method = frozen("method", method)
     plan = plan_input_vjp(arguments, sizes, g.shape, g.dtype, w.shape, w.dtype, method, team(threads))
     check_result(plan, out, g=g, w=w)
-    return run(plan, g, w, prepare(plan, w), None, out)
+    return compute(plan, g, w, None, out)
 
 
 def _weight_vjp(
@@ -761,4 +761,4 @@ def _weight_vjp(
     plan = plan_weight_vjp(arguments, sizes, x.shape, x.dtype, g.shape, g.dtype, method, team(threads))
     check_result(plan, out, x=x, g=g)
     large, small = (x, g) if arguments.operator == "conv" else (g, x)
-    return run(plan, large, small, prepare(plan, small), None, out)
+    return compute(plan, large, small, None, out)

@@ -18,6 +18,7 @@ from tconv.errors import (
     shown,
 )
 from tconv.geometry import Sizes
+from tconv.memory import recycling
 from tconv.planner import MEMORY
 from tconv.plans import Plan, quantity
 from tconv.typing import Array
@@ -49,6 +50,12 @@ def prepare(plan: Plan, w: Array, after: str | None = None) -> Packed | None:
         if packed is not None:
             return Packed(name, packed)
     raise MethodError(f"x, w: got infinities or nans, with which none of {', '.join(plan.in_turn)} computes this")
+
+
+def compute(plan: Plan, x: Array, w: Array, bias: Array | None, out: Array | None) -> Array:
+    """Pack the weights for this one call, and compute; `check_result` has been called."""
+    with recycling():
+        return run(plan, x, w, prepare(plan, w), bias, out)
 
 
 def run(plan: Plan, x: Array, w: Array, packed: Packed | None, bias: Array | None, out: Array | None) -> Array:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import local
 from typing import Any
 
 import numpy as np
 
-KEPT = 64 * 2**20  # bytes of workspace that a thread keeps from one call to the next
+KEPT = 64 * 2**20  # bytes of workspace that a thread keeps from one call to the next, and as many for packed weights
 
 _kept = local()
 
@@ -66,4 +68,36 @@ def workspace(size: int, dtype: np.dtype) -> np.ndarray:
     memory: np.ndarray | None = getattr(_kept, "memory", None)
     if memory is None or memory.size < size * dtype.itemsize:
         memory = _kept.memory = aligned_empty(size * dtype.itemsize, np.dtype(np.uint8))
+    return memory[: size * dtype.itemsize].view(dtype)
+
+
+@contextmanager
+def recycling() -> Iterator[None]:
+    """Within this, what `lent_empty` gives is taken from memory of earlier times, and kept for the next at the end."""
+    before = getattr(_kept, "lent", None)
+    lent: list[np.ndarray] = []
+    _kept.lent = lent
+    try:
+        yield
+    finally:
+        _kept.lent = before
+        pool: list[np.ndarray] = []
+        for memory in [*lent, *getattr(_kept, "pool", ())]:
+            if sum(m.size for m in pool) + memory.size <= KEPT:
+                pool.append(memory)
+        _kept.pool = pool
+
+
+def lent_empty(size: int, dtype: np.dtype) -> np.ndarray:
+    """The same as `aligned_empty`, but within `recycling` it must not be used any more once that ends."""
+    lent = getattr(_kept, "lent", None)
+    if lent is None or dtype.hasobject:
+        return aligned_empty(size, dtype)
+    pool: list[np.ndarray] = getattr(_kept, "pool", [])
+    enough = [n for n, memory in enumerate(pool) if memory.size >= size * dtype.itemsize]
+    if enough:
+        memory = pool.pop(min(enough, key=lambda n: pool[n].size))
+    else:
+        memory = aligned_empty(size * dtype.itemsize, np.dtype(np.uint8))
+    lent.append(memory)
     return memory[: size * dtype.itemsize].view(dtype)

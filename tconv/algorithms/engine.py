@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from math import ceil, prod
 from typing import NamedTuple
@@ -11,13 +12,14 @@ import numpy as np
 from tconv.algorithms.cost import Cost
 from tconv.algorithms.scheme import Scheme
 from tconv.geometry import Problem
-from tconv.kernels import columns, pack, polyphase, rearrange
+from tconv.kernels import columns, pack, polyphase, rearrange, weights
 from tconv.kernels.launch import launch
 from tconv.kernels.tile import CHANNEL_VECTORS, NARROW, POSITION_ROWS
-from tconv.memory import aligned_empty, ascending, flat, workspace
+from tconv.memory import ascending, flat, lent_empty, workspace
 from tconv.taps import multiplications
 
 CLOCK = 2.8e9 if NARROW else 3.8e9  # cycles per second that the model assumes; only ratios matter to a choice
+PARTS = 64  # in which packed weights are looked through
 SERIAL = 1.5e5  # cycles below which waking a second thread costs more than it saves
 
 
@@ -46,27 +48,69 @@ def prepare(problem: Problem, scheme: Scheme, w: np.ndarray, threads: int) -> np
     """
     w = ascending(_expanded(w) if scheme.cut.parts == 2 else w[:, :, :, None])
     memory, (by_group, by_in, by_out, by_part, *by_axis) = flat(w)
-    packed = aligned_empty(scheme.packed_size, w.dtype)
     items = problem.groups * ceil(scheme.shape.channels_in / pack.ITEM)
-    spoiled = np.zeros(items, np.int64)
+    packing = _packing(scheme, items, np.array([by_group, by_in, by_out, by_part]), by_axis, memory)
+    work = pack.pack_item.reached(scheme.exact, w.dtype.char, 0, *packing)
+    spoiled = np.zeros(PARTS, np.int64)
+    launch(pack.pack, threads, scheme.exact, work, *packing, spoiled)
+    return packing.packed if scheme.exact or not np.any(spoiled) else None
+
+
+def prepare_transformed(
+    problem: Problem, scheme: Scheme, matrices: Sequence[np.ndarray], w: np.ndarray, threads: int
+) -> np.ndarray | None:
+    """The same for weights of which each axis' taps are multiplied by a matrix, taps by rows, first."""
+    taps, rows = (np.array(sizes) for sizes in zip(*(matrix.shape for matrix in matrices), strict=True))
+    table = np.zeros((len(matrices), max(taps), max(rows)), w.dtype)
+    for room, matrix in zip(table, matrices, strict=True):
+        room[: matrix.shape[0], : matrix.shape[1]] = matrix
+    groups, channels_in, channels_out, *_ = w.shape
+    memory, (*strides, by_tap) = flat(ascending(w.reshape(groups, channels_in, channels_out, -1)))
+    transforms = weights.Transforms(table, taps, rows, np.array(strides), np.arange(prod(taps)) * by_tap)
+    step = pack.ITEM * channels_out
+    workers = min(threads, groups * ceil(channels_in / pack.ITEM))
+    between = channels_out * max(prod(rows[:a]) * prod(taps[a:]) for a in range(len(matrices)))
+    scratch = lent_empty(workers * 3 * max(between, prod(rows) * step), w.dtype).reshape(workers, 3, -1)
+    by_axis = [prod(rows[a + 1 :]) * step for a in range(len(matrices))]
+    packing = _packing(scheme, workers, np.array([0, channels_out, 1, 0]), by_axis, memory)
+    each = packing._replace(places=packing.places[0])
+    work = weights.pack_items.reached(scheme.exact, w.dtype.char, 0, workers, transforms, *each, scratch[0])
+    spoiled = np.zeros(PARTS, np.int64)
+    launch(weights.pack_transformed, threads, scheme.exact, work, transforms, *packing, scratch, spoiled)
+    return packing.packed if scheme.exact or not np.any(spoiled) else None
+
+
+class _Packing(NamedTuple):
+    """What packing is told."""
+
+    shape: columns.Shape
+    sections: np.ndarray
+    blocks: np.ndarray
+    segments: np.ndarray
+    streams: np.ndarray
+    taps: np.ndarray
+    strides: np.ndarray
+    w: np.ndarray
+    packed: np.ndarray
+    places: np.ndarray
+
+
+def _packing(scheme: Scheme, rows: int, strides: np.ndarray, by_axis: Sequence[int], memory: np.ndarray) -> _Packing:
+    """Operands, with so many rows of scratch; strides are those of weights by group, in, out and part, and by axis."""
     highest = max(POSITION_ROWS[0], CHANNEL_VECTORS[0] * scheme.shape.lanes)
     most_taps = int(scheme.segments[:, columns.DEPTH].max()) // scheme.shape.channels_in
-    operands = (
+    return _Packing(
         scheme.shape,
         scheme.sections,
         scheme.blocks,
         scheme.segments,
         scheme.streams,
         scheme.taps @ np.array(by_axis),
-        np.array([by_group, by_in, by_out, by_part]),
+        strides,
         memory,
-        packed,
-        spoiled,
-        np.empty((items, highest * most_taps), np.int64),
+        lent_empty(scheme.packed_size, memory.dtype),
+        np.empty((rows, highest * most_taps), np.int64),
     )
-    work = pack.pack_item.reached(scheme.exact, w.dtype.char, 0, *operands)
-    launch(pack.pack, threads, scheme.exact, work, *operands)
-    return packed if scheme.exact or not np.any(spoiled) else None
 
 
 def _expanded(w: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ from tconv.kernels.launch import launch
 from tconv.kernels.overlap_add import Overlap
 from tconv.kernels.polyphase import padded_rows, panel_height
 from tconv.kernels.tile import NARROW, POSITION_ROWS, POSITION_VECTORS
-from tconv.memory import aligned_empty, ascending, flat, workspace
+from tconv.memory import ascending, flat, lent_empty, workspace
 from tconv.taps import multiplications
 
 SUMS_BYTES = 512 * 1024  # of a band; more where a band would be mostly margin
@@ -192,7 +192,7 @@ def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray:
     best = scheme(problem)
     spatial = range(3, w.ndim - 1)
     rows = w.transpose(0, *spatial, 2, w.ndim - 1, 1).reshape(problem.groups, best.rows, problem.channels_in)
-    packed = aligned_empty(problem.groups * best.overlap.weights, w.dtype)
+    packed = lent_empty(problem.groups * best.overlap.weights, w.dtype)
     packed[:] = 0
     by_group = packed.reshape(problem.groups, -1)
     row = at = 0

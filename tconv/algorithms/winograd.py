@@ -12,18 +12,15 @@ spread over the patch, so what meets one is given to another algorithm.
 from __future__ import annotations
 
 from dataclasses import replace
-from math import inf, prod
+from math import inf
 
 import numpy as np
 
 from tconv.algorithms import engine
 from tconv.algorithms.cost import Cost
 from tconv.algorithms.patch_tables import patched
-from tconv.algorithms.patches import LOSS, PatchedAxis, patchings
+from tconv.algorithms.patches import LOSS, patchings
 from tconv.geometry import Problem
-from tconv.kernels import weights
-from tconv.kernels.launch import launch
-from tconv.memory import aligned_empty, ascending, flat
 
 PREPARE = 15.0  # cycles for each weight that is transformed and packed, as measured
 CALLS = 40  # for which weights are prepared, so to speak
@@ -62,29 +59,7 @@ def cost(problem: Problem, threads: int) -> Cost:
 def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray | None:
     """The weights, transformed along each axis and packed; None if one is not finite."""
     best = patched(problem, threads)
-    return engine.prepare(problem, best.scheme, _transformed(best.axes, w, threads), threads)
-
-
-def _transformed(axes: tuple[PatchedAxis, ...], w: np.ndarray, threads: int) -> np.ndarray:
-    """``w[group, in, out, *taps]`` as ``[group, in, out, *rows]``, where what is not finite stays so."""
-    groups, channels_in, channels_out, *taps = w.shape
-    rows = [axis.streams for axis in axes]
-    matrices = np.zeros((len(axes), max(taps), max(rows)), w.dtype)
-    for matrix, axis in zip(matrices, axes, strict=True):
-        matrix[: axis.size_kernel, : axis.streams] = axis.weights(w.dtype)
-    memory, (*strides, last) = flat(ascending(w.reshape(groups, channels_in, channels_out, -1)))
-    most = channels_out * max(prod(rows[:a] + taps[a:]) for a in range(len(axes)))
-    shape = (groups, channels_in, *rows, channels_out)
-    room = aligned_empty(prod(shape) + threads * 2 * most, w.dtype)  # not kept: it may be larger than the input
-    transformed, scratch = room[: prod(shape)], room[prod(shape) :].reshape(threads, 2, most)
-    exact = w.dtype.hasobject
-    operands = (
-        channels_in, channels_out, np.array(taps), np.array(rows), np.array(strides),
-        np.arange(prod(taps)) * last, matrices, memory, transformed,
-    )  # fmt: skip
-    work = weights.transform_channels.reached(exact, w.dtype.char, 0, threads, *operands, scratch[0])
-    launch(weights.transform, threads, exact, work, *operands, scratch)
-    return np.moveaxis(transformed.reshape(shape), -1, 2)
+    return engine.prepare_transformed(problem, best.scheme, [a.weights(w.dtype) for a in best.axes], w, threads)
 
 
 def forward(

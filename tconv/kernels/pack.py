@@ -21,7 +21,7 @@ from tconv.kernels.columns import (
     TAPS,
 )
 from tconv.kernels.launch import apart, call, compiled, inlined
-from tconv.kernels.polyphase import panel_height, weights_of
+from tconv.kernels.polyphase import TALL, panel_height, weights_of
 
 # Fields of the strides of weights: by group, channel in, channel out, complex part of the output.
 GROUP, IN, OUT, PART = range(4)
@@ -31,42 +31,62 @@ ITEM = 16  # packed by one worker at a time: few enough that what it reads stays
 
 @register_jitable
 def _list_places(shape, block, segment, streams, taps, strides, group, first, count, places):
-    """Of ``count`` rows from ``first`` on, where in ``w`` the weights of channel 0 lie, tap after tap."""
+    """Of ``count`` rows from ``first`` on, where in ``w`` the weights of channel 0 lie, tap after tap.
+
+    Returns whether those of the rows lie side by side, for each tap.
+    """
     n_taps = segment[DEPTH] // shape.channels_in
+    first_phase = block[LINE] // shape.channels_out
+    stream = first // block[LINES]
+    phase = (block[LINE] + first - stream * block[LINES]) // shape.channels_out
+    together = True
     for r in range(count):
-        stream = (first + r) // block[LINES]
-        line = block[LINE] + (first + r) % block[LINES]
-        phase = line // shape.channels_out
+        line = first + r - stream * block[LINES]
+        if line == block[LINES]:
+            stream += 1
+            line = 0
+            phase = first_phase
+        channel = block[LINE] + line - phase * shape.channels_out
+        if channel == shape.channels_out:
+            phase += 1
+            channel = 0
         part = streams[segment[FIRST_STREAM] + stream, 1]
         number = (phase - segment[FIRST_PHASE]) * segment[STREAM_COUNT] + stream
-        channel = line - phase * shape.channels_out
         place = group * strides[GROUP] + channel * strides[OUT] + part * strides[PART]
         for tap in range(n_taps):
             places[tap * count + r] = place + taps[segment[TAPS] + number * n_taps + tap]
+            together = together and places[tap * count + r] == places[tap * count] + r
+    return together
 
 
 @inlined
-def _pack_rows(height, used, count, places, w, source, packed, at, step):
+def _pack_rows(height, used, count, together, places, w, source, packed, at, step):
     """One channel of a panel: ``count`` taps of ``height`` rows, of which ``used`` hold weights.
 
-    Returns how many are not finite.
+    Indices that may be negative, as far as the compiler knows, are looked at one by one; unsigned ones are not.
     """
-    spoiled = 0
     for tap in range(count):
-        for r in range(used):
-            weight = w[source + places[tap * used + r]]
-            packed[at + r] = weight
-            spoiled += weight - weight != 0  # inf - inf and nan - nan are nan
+        if together and used == TALL:  # as many as one knows when this is compiled: a vector
+            first = source + places[tap * TALL]
+            for r in range(TALL):
+                packed[np.uintp(at + r)] = w[np.uintp(first + r)]
+        elif together:
+            first = source + places[tap * used]
+            for r in range(used):
+                packed[np.uintp(at + r)] = w[np.uintp(first + r)]
+        else:
+            for r in range(used):
+                packed[np.uintp(at + r)] = w[np.uintp(source + places[np.uintp(tap * used + r)])]
         for r in range(used, height):
             packed[at + r] = 0
         at += step
-    return spoiled
 
 
 @register_jitable
-def _pack_channels(group, first, end, shape, sections, blocks, segments, streams, taps, strides, w, packed, places):
-    """The weights of channels in ``first`` to ``end`` of one group; returns how many are not finite."""
-    spoiled = at = 0
+def pack_channels(
+    group, first, end, origin, shape, sections, blocks, segments, streams, taps, strides, w, packed, places
+):
+    """The weights of channels in ``first`` to ``end`` of one group; channel ``origin`` is the first in ``w``."""
     for section in sections:
         for block in blocks[section[BLOCK] : section[BLOCK] + section[BLOCKS]]:
             before = 0
@@ -77,47 +97,57 @@ def _pack_channels(group, first, end, shape, sections, blocks, segments, streams
                 while row < rows:
                     height = panel_height(shape.channels_in_lanes, shape.lanes, rows - row)
                     used = min(height, rows - row)
-                    _list_places(shape, block, segment, streams, taps, strides, group, row, used, places)
+                    together = _list_places(shape, block, segment, streams, taps, strides, group, row, used, places)
                     step = shape.channels_in * height if shape.channels_in_lanes else height
-                    together = max(1, count) if step == used else 1  # taps that lie side by side
-                    high = first
-                    for c in range(first, end):
-                        if c == high:  # another panel
-                            low = c // section[CHANNELS] * section[CHANNELS]
-                            high = min(low + section[CHANNELS], shape.channels_in)
-                            at = weights_of(shape, section, block, group, low, high) + before * (high - low)
-                            at += (c - low) * (height if shape.channels_in_lanes else count * height)
-                        spoiled += _pack_rows(
-                            together * height, together * used, count // together,
-                            places, w, c * strides[IN], packed, at, together * step,
-                        )  # fmt: skip
-                        at += height if shape.channels_in_lanes else count * height
+                    by_channel = height if shape.channels_in_lanes else count * height
+                    c = first
+                    while c < end:
+                        low = c // section[CHANNELS] * section[CHANNELS]  # of those in one panel of inputs
+                        high = min(low + section[CHANNELS], shape.channels_in)
+                        at = weights_of(shape, section, block, group, low, high) + before * (high - low)
+                        at += (c - low) * by_channel
+                        stop = min(end, high)
+                        for i in range(stop - c):
+                            _pack_rows(
+                                height, used, count, together, places, w, (c + i - origin) * strides[IN],
+                                packed, at + i * by_channel, step,
+                            )  # fmt: skip
+                        c = stop
                     row += height
                     before += height * count
-    return spoiled
+
+
+@register_jitable
+def count_spoiled(packed, number, parts):
+    """How many weights are not finite, in one of so many equal parts."""
+    part = packed[packed.shape[0] * number // parts : packed.shape[0] * (number + 1) // parts]
+    found = 0
+    for i in range(part.shape[0]):
+        found += part[i] - part[i] != 0  # inf - inf and nan - nan are nan
+    return found
 
 
 @apart
-def pack_item(item, shape, sections, blocks, segments, streams, taps, strides, w, packed, spoiled, places):
+def pack_item(item, shape, sections, blocks, segments, streams, taps, strides, w, packed, places):
     """A few channels of one group."""
     chunks = (shape.channels_in + ITEM - 1) // ITEM
     group = item // chunks
     first = (item - group * chunks) * ITEM
-    spoiled[item] = _pack_channels(
-        group, first, min(first + ITEM, shape.channels_in), shape, sections, blocks, segments, streams, taps,
+    pack_channels(
+        group, first, min(first + ITEM, shape.channels_in), 0, shape, sections, blocks, segments, streams, taps,
         strides, w, packed, places[item],
     )  # fmt: skip
 
 
 @compiled
-def pack(work, shape, sections, blocks, segments, streams, taps, strides, w, packed, spoiled, places):
+def pack(work, shape, sections, blocks, segments, streams, taps, strides, w, packed, places, spoiled):
     """Fill ``packed`` from the flat memory ``w``.
 
     ``taps`` holds, for each segment, outer phase and stream, where in ``w`` the taps lie; ``strides`` are those
-    of ``w`` by group, channel in, channel out and complex part of the output. ``spoiled`` gets how many
-    weights are not finite; ``places`` is scratch, a row for each item of work.
+    of ``w`` by group, channel in, channel out and complex part of the output. ``places`` is scratch, a row for each
+    item of work; ``spoiled`` gets how many weights are not finite, part by part.
     """
-    for item in prange(spoiled.shape[0]):
-        call(
-            work, np.int64(item), shape, sections, blocks, segments, streams, taps, strides, w, packed, spoiled, places
-        )
+    for item in prange(places.shape[0]):
+        call(work, np.int64(item), shape, sections, blocks, segments, streams, taps, strides, w, packed, places)
+    for part in prange(spoiled.shape[0]):
+        spoiled[part] = count_spoiled(packed, part, spoiled.shape[0])

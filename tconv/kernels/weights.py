@@ -1,71 +1,121 @@
-"""Weights for Winograd's algorithm: transformed along each axis, before they are packed."""
+"""Weights for Winograd's algorithm: transformed along each axis, and packed while they are at hand."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
 from numba.extending import register_jitable
 
 from tconv.kernels.launch import apart, call, compiled
+from tconv.kernels.pack import ITEM, count_spoiled, pack_channels
+
+
+class Transforms(NamedTuple):
+    """How weights are transformed."""
+
+    matrices: np.ndarray  # [axis, tap, row]
+    taps: np.ndarray  # of each axis
+    rows: np.ndarray  # of each axis
+    strides: np.ndarray  # of the weights, by group, channel in, channel out
+    places: np.ndarray  # of the taps
 
 
 @register_jitable
-def _along(before, matrix, taps, rows, after, source, target, to):
+def _along(before, matrix, taps, rows, after, source, target, to, step):
     """Sums of blocks: ``target[i, r, j] = sum over t of matrix[t, r] * source[i, t, j]`` for ``after`` numbers j."""
     for i in range(before):
         for r in range(rows):
-            here = to + (i * rows + r) * after
+            at = to + (i * rows + r) * step
+            sums = target[at : at + after]
             begun = False
             for t in range(taps):
                 factor = matrix[t, r]
                 if factor == 0:
                     continue
-                from_ = (i * taps + t) * after
+                block = source[(i * taps + t) * after : (i * taps + t + 1) * after]
                 if begun:
                     for j in range(after):
-                        target[here + j] = target[here + j] + factor * source[from_ + j]
+                        sums[j] = sums[j] + factor * block[j]
                 else:
                     for j in range(after):
-                        target[here + j] = factor * source[from_ + j]
+                        sums[j] = factor * block[j]
                 begun = True
             if not begun:
                 for j in range(after):
-                    target[here + j] = 0
+                    sums[j] = 0
+
+
+@register_jitable
+def _transform_channel(transforms, channels_out, source, w, scratch, to, step):
+    """One channel in, axis after axis, channels out side by side; in the end rows lie ``step`` apart, from ``to`` on."""
+    axes = transforms.taps.shape[0]
+    for tap in range(transforms.places.shape[0]):
+        for channel in range(channels_out):
+            scratch[0, tap * channels_out + channel] = w[
+                source + transforms.places[tap] + channel * transforms.strides[2]
+            ]
+    before, after = 1, transforms.places.shape[0] * channels_out
+    for a in range(axes):
+        taps, rows = transforms.taps[a], transforms.rows[a]
+        after //= taps
+        last = a + 1 == axes
+        _along(
+            before, transforms.matrices[a], taps, rows, after, scratch[a % 2], scratch[2 if last else (a + 1) % 2],
+            to if last else 0, step if last else after,
+        )  # fmt: skip
+        before *= rows
 
 
 @apart
-def transform_channels(first, step, channels_in, channels_out, taps, rows, strides, places, matrices, w, to, scratch):
-    """Every ``step``-th channel in from ``first`` on: axis after axis, channels out side by side."""
-    axes = taps.shape[0]
-    size = channels_out
-    for count in rows:
-        size *= count
-    for item in range(first, to.shape[0] // max(1, size), step):
-        group = item // channels_in
-        source = group * strides[0] + (item - group * channels_in) * strides[1]
-        for tap in range(places.shape[0]):
-            for channel in range(channels_out):
-                scratch[0, tap * channels_out + channel] = w[source + places[tap] + channel * strides[2]]
-        before, after = 1, places.shape[0] * channels_out
-        for a in range(axes):
-            after //= taps[a]
-            if a + 1 < axes:
-                _along(before, matrices[a], taps[a], rows[a], after, scratch[a % 2], scratch[(a + 1) % 2], 0)
-            else:
-                _along(before, matrices[a], taps[a], rows[a], after, scratch[a % 2], to, item * size)
-            before *= rows[a]
+def pack_items(
+    first_item,
+    workers,
+    transforms,
+    shape,
+    sections,
+    blocks,
+    segments,
+    streams,
+    taps,
+    strides,
+    w,
+    packed,
+    places,
+    scratch,
+):
+    """Every ``workers``-th item of work, from the first on: a few channels of one group."""
+    chunks = (shape.channels_in + ITEM - 1) // ITEM
+    for item in range(first_item, shape.groups * chunks, workers):
+        group = item // chunks
+        first = (item - group * chunks) * ITEM
+        end = min(first + ITEM, shape.channels_in)
+        for channel in range(first, end):
+            source = group * transforms.strides[0] + channel * transforms.strides[1]
+            _transform_channel(
+                transforms, shape.channels_out, source, w, scratch, (channel - first) * shape.channels_out,
+                ITEM * shape.channels_out,
+            )  # fmt: skip
+        pack_channels(
+            group, first, end, first, shape, sections, blocks, segments, streams, taps, strides, scratch[2], packed,
+            places,
+        )  # fmt: skip
 
 
 @compiled
-def transform(work, channels_in, channels_out, taps, rows, strides, places, matrices, w, to, scratch):
-    """Fill ``to[group, in, *rows, out]`` from the flat memory ``w``, ``matrices[axis, tap, row]`` along each axis.
+def pack_transformed(
+    work, transforms, shape, sections, blocks, segments, streams, taps, strides, w, packed, places, scratch, spoiled
+):
+    """The same as ``pack.pack``, for weights that are transformed first.
 
-    ``strides`` are those of ``w`` by group, channel in and channel out; its taps lie at ``places``. ``scratch`` has two
-    rows for each worker.
+    ``taps`` and ``strides`` are about transformed weights: ``[*rows, in, out]`` for a few channels in, which is the
+    third row of each worker's ``scratch``. The first two are for what is between two axes.
     """
-    workers = scratch.shape[0]
-    for worker in prange(workers):
+    for worker in prange(scratch.shape[0]):
         call(
-            work, np.int64(worker), workers, channels_in, channels_out, taps, rows, strides, places, matrices, w, to,
-            scratch[worker],
+            work, np.int64(worker), scratch.shape[0], transforms, shape, sections, blocks, segments, streams, taps,
+            strides, w, packed, places[worker], scratch[worker],
         )  # fmt: skip
+    for part in prange(spoiled.shape[0]):
+        spoiled[part] = count_spoiled(packed, part, spoiled.shape[0])

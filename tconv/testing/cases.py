@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
 from math import gcd, inf, nan, prod
 from typing import Any, TypeAlias
@@ -37,7 +37,7 @@ FEATURES = {
     "bias": "a bias",
     "stride": "a stride above 1",
     "dilation": "a dilation above 1",
-    "common factor": "a common factor of stride and dilation",
+    "common factor of stride and dilation": "a common factor of stride and dilation",
     "padding": "padding",
     "asymmetric padding": "padding that differs at the two ends of an axis",
     "negative padding": "padding below 0, which appends",
@@ -50,7 +50,7 @@ FEATURES = {
     "non-finite": "an infinity or a nan in an operand",
     "memory layout": "operands that are not contiguous in memory",
     "negative memory steps": "operands that lie backwards in memory",
-    "size": "tens of positions and channels",
+    "large sizes": "tens of positions and channels",
 }
 """What a case may need of a kernel, and what each word means."""
 
@@ -116,13 +116,13 @@ class Case:
     numbers: str = "primes"
     memory: str = "contiguous"
 
-    @property
+    @cached_property
     def lines(self) -> tuple[Line, ...]:
         """The same, axis by axis."""
         each = zip(
             self.size_in, self.size_kernel, self.stride, self.dilation, self.padding, self.output_padding, strict=True
         )
-        return tuple(Line(i, k, s, d, *p, more) for i, k, s, d, p, more in each)
+        return tuple(Line(i, k, s, d, begin, end, more) for i, k, s, d, (begin, end), more in each)
 
     @property
     def shapes(self) -> tuple[Sizes, Sizes]:
@@ -151,11 +151,12 @@ class Case:
 
     @property
     def order(self) -> tuple[int, ...]:
-        """Smaller cases first."""
+        """Plain cases first, then smaller ones."""
+        odd = self.memory != "contiguous" or not self.features.isdisjoint((*OPTIONAL, "non-finite"))
         arguments = sum(self.stride) + sum(self.dilation) + sum(self.output_padding)
         padding = sum(abs(n) for pair in self.padding for n in pair)
         elements = sum(prod(shape) for shape in self.shapes)
-        return (self.memory != "contiguous", len(self.size_in), elements, self.groups, padding, arguments)
+        return (odd, len(self.size_in), elements, self.groups, padding, arguments)
 
     def __str__(self) -> str:
         x, w = self.shapes
@@ -187,7 +188,7 @@ def _features(case: Case) -> frozenset[str]:
         "bias": case.bias,
         "stride": max(case.stride) > 1,
         "dilation": max(case.dilation) > 1,
-        "common factor": any(gcd(a.stride, a.dilation) > 1 for a in case.lines),
+        "common factor of stride and dilation": any(gcd(a.stride, a.dilation) > 1 for a in case.lines),
         "padding": any(ends),
         "asymmetric padding": any(begin != end for begin, end in case.padding),
         "negative padding": min(ends) < 0,
@@ -200,7 +201,7 @@ def _features(case: Case) -> frozenset[str]:
         "non-finite": case.numbers not in ("powers", "primes", "small", "document"),
         "memory layout": case.memory != "contiguous",
         "negative memory steps": case.memory == "backwards",
-        "size": case.numbers == "small",
+        "large sizes": case.numbers == "small",
     }
     return frozenset(word for word, true in holds.items() if true)
 
@@ -219,14 +220,15 @@ def operands(case: Case) -> tuple[Exact, Exact, Exact | None]:
     elif case.numbers == "small":
         numbers = [(n * n + n // 3) % 7 - 3 for n in range(sum(counts))]
     else:
-        numbers = _primes(sum(counts))
+        numbers = list(_primes_below(1000)[: sum(counts)])
         # Of both signs: sums that cancel are among the cases.
         numbers[counts[0] :] = [-p if n % 3 == 1 else p for n, p in enumerate(numbers[counts[0] :])]
-        for name, value in {"infinity": inf, "nan": nan}.items():
-            if case.numbers.startswith(name):
-                numbers[0 if case.numbers.endswith("in x") else counts[0] + counts[1] - 1] = value
-        if case.numbers.endswith("a zero in x"):
-            numbers[0] = 0
+        first_x, last_w = 0, counts[0] + counts[1] - 1
+        for word, value in {"infinity": inf, "nan": nan}.items():
+            if case.numbers.startswith(word):
+                numbers[last_w if "in w" in case.numbers else first_x] = value
+        if case.numbers.endswith("zero in x"):
+            numbers[first_x] = 0
     ends = [sum(counts[: n + 1]) for n in range(len(counts))]
     x, w, *bias = (
         _array(numbers[end - count : end], shape) for end, count, shape in zip(ends, counts, shapes, strict=True)
@@ -246,10 +248,6 @@ def _primes_below(limit: int) -> tuple[int, ...]:
     return tuple(n for n in range(2, limit) if all(n % d for d in range(2, int(n**0.5) + 1)))
 
 
-def _primes(count: int) -> list[int]:
-    return list(_primes_below(1000)[:count])
-
-
 @lru_cache(maxsize=4096)
 def wanted(case: Case) -> Exact:
     """The result, exactly."""
@@ -262,19 +260,18 @@ def wanted(case: Case) -> Exact:
 
 def arranged(values: NDArray[Any], memory: str) -> NDArray[Any]:
     """A fresh array of the same numbers that lies in memory so."""
-    if memory == "contiguous":
-        return values.copy()
+    there: NDArray[Any] = values.copy()
     if memory == "axes reversed":
-        return values.T.copy().T
-    if memory == "channels last":
-        return np.moveaxis(np.moveaxis(values, 1, -1).copy(), -1, 1)
-    if memory == "backwards":
+        there = values.T.copy().T
+    elif memory == "channels last" and values.ndim > 1:
+        there = np.moveaxis(np.moveaxis(values, 1, -1).copy(), -1, 1)
+    elif memory == "backwards":
         whole = (slice(None, None, -1),) * values.ndim
-        return values[whole].copy()[whole]
-    gaps = np.full([2 * n + 1 for n in values.shape], 55, values.dtype)
-    hole = gaps[tuple(slice(1, None, 2) for _ in values.shape)]
-    hole[...] = values
-    return hole
+        there = values[whole].copy()[whole]
+    elif memory == "gaps":
+        there = np.full([2 * n + 1 for n in values.shape], 55, values.dtype)[(slice(1, None, 2),) * values.ndim]
+        there[...] = values
+    return there
 
 
 def graded_cases(dims: tuple[int, ...]) -> tuple[Case, ...]:
@@ -350,7 +347,7 @@ def _cases(axes: int, first: bool) -> Iterator[Case]:
 
     for s, d in [(2, 2), (2, 4), (4, 2), (3, 3), (4, 6), (2, 3), (3, 2), (1, 4)]:
         yield _case(dilations, axes, (3, 3, s, d))
-        yield _case(dilations, axes, (3, 2, s, d, d, d), bias=True)
+        yield _case(dilations, axes, (3, 2, s, d, d - 1, d - 1), bias=True)
         yield _case(dilations, axes, (2, 2, s, d, 1, 1, s - 1), (2, 2, d, s), channels_in=2)
 
     for rest in [
@@ -374,22 +371,17 @@ def _cases(axes: int, first: bool) -> Iterator[Case]:
         yield _case(crops, axes, rest)
         yield _case(crops, axes, rest, rest[:4], bias=True, channels_out=2)
 
-    for numbers in [
-        "infinity in x",
-        "nan in x",
-        "infinity in w",
-        "nan in w",
-        "infinity in w, a zero in x",
-    ]:
+    for numbers in ["infinity in x", "nan in x", "infinity in w", "nan in w", "infinity in w, zero in x"]:
         yield _case(strange, axes, (3, 3, 2), numbers=numbers)
         yield _case(strange, axes, (3, 2, 3, 1, 1, 1), numbers=numbers, bias=True)
         yield _case(strange, axes, (3, 3, 1, 2), (2, 2, 2), numbers=numbers)
         yield _case(strange, axes, (3, 3, 1), numbers=numbers, channels_in=2, channels_out=2)
 
     for lies in ("contiguous", "axes reversed", "channels last", "gaps", "backwards"):
-        yield _case(
-            memory, axes, (2, 3, 2), (3, 2, 2, 1, 1, 1, 1), channels_in=2, channels_out=3, bias=True, batch=2, memory=lies
-        )
+        for bias in (False, True):
+            counts = {"batch": 2, "channels_in": 2, "channels_out": 3, "bias": bias}
+            yield _case(memory, axes, (2, 3), (3, 2), memory=lies, **counts)
+            yield _case(memory, axes, (2, 3, 2), (3, 2, 2, 1, 1, 1, 1), memory=lies, **counts)
 
     if axes <= 2:
         long = [((37, 4, 2, 1, 1, 1),), ((65, 3),), ((9, 16, 8, 1, 4, 4),)]

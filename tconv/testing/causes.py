@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tconv.testing.definition import Channels, Definition, Exact, Line, Lines, Path, Paths, Placements
+from tconv.testing.definition import Channels, Definition, Exact, Line, Path, Paths, Placements
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,14 @@ class Cause:
         What the kernel does, and what it should do instead.
     definition : Definition
         What it computes.
+    axes : int
+        How many spatial axes a kernel must have to be wrong in this way and no other.
     """
 
     name: str
     words: str
     definition: Definition
+    axes: int = 1
 
 
 def _each(**change: Callable[[Line], int]) -> Definition:
@@ -107,17 +110,18 @@ def _weights_of_first_group(paths: Paths, channels: Channels) -> Paths:
 def _mirror(w: Exact, channels: Channels) -> Exact:
     """I and O exchanged within each group."""
     groups, inputs, outputs = channels
-    return w.reshape(groups, inputs, outputs, *w.shape[2:]).swapaxes(1, 2).reshape(groups * outputs, inputs, *w.shape[2:])
+    w = w.reshape(groups, inputs, outputs, *w.shape[2:]).swapaxes(1, 2)
+    return w.reshape(groups * outputs, inputs, *w.shape[3:])
 
 
 def _memory_as_oi(w: Exact, channels: Channels) -> Exact:
     """The memory of w read as if O came first."""
     groups, inputs, outputs = channels
-    return w.reshape(groups, outputs, inputs, *w.shape[2:]).swapaxes(1, 2).reshape(w.shape)
+    return np.swapaxes(w.reshape(groups, outputs, inputs, *w.shape[2:]), 1, 2).reshape(w.shape)
 
 
 def _space_reversed(w: Exact, channels: Channels) -> Exact:
-    return w.transpose(0, 1, *range(w.ndim - 1, 1, -1))
+    return np.transpose(w, (0, 1, *range(w.ndim - 1, 1, -1)))
 
 
 def _space_memory_reversed(w: Exact, channels: Channels) -> Exact:
@@ -128,7 +132,7 @@ def _without_gaps_at_end(a: Line) -> int:
     return a.end - max(0, a.stride - a.extent) * (a.size_in > 0)
 
 
-def _causes() -> list[tuple[str, str, Definition]]:
+def _causes() -> list[tuple[Any, ...]]:
     """The table. The first of several that explain the same results is the one named."""
     D = Definition  # noqa: N806
     return [
@@ -138,10 +142,15 @@ def _causes() -> list[tuple[str, str, Definition]]:
             "inserted, turn it first; to place it for each input, don't.",
             _turned(slice(None)),
         ),
-        ("kernel not turned along some axes", "The kernel is turned along the first axis only.", _turned(slice(1))),
-        ("kernel not turned along some axes", "It is turned along the last axis only.", _turned(slice(-1, None))),
-        ("kernel not turned along some axes", "It is turned along all axes but the first.", _turned(slice(1, None))),
-        ("kernel not turned along some axes", "It is turned along all axes but the last.", _turned(slice(-1))),
+        *(
+            ("kernel not turned along some axes", f"It is turned along {which}.", _turned(axes), 2)
+            for which, axes in {
+                "the first axis only": slice(1),
+                "the last axis only": slice(-1, None),
+                "all axes but the first": slice(1, None),
+                "all axes but the last": slice(-1),
+            }.items()
+        ),
         # padding
         ("padding ignored", "The result is not cropped.", _each(begin=lambda a: 0, end=lambda a: 0)),
         (
@@ -276,7 +285,11 @@ def _causes() -> list[tuple[str, str, Definition]]:
             D(biases=lambda times, reached, channels: times * reached),
         ),
         # batch
-        ("batch mixed", "All images are added up in each.", D(images=lambda images: [(n, m) for n, _ in images for _, m in images])),
+        (
+            "batch mixed",
+            "All images are added up in each.",
+            D(images=lambda images: [(n, m) for n, _ in images for _, m in images]),
+        ),
         ("batch mixed", "The first image is computed for all.", D(images=lambda images: [(n, 0) for n, _ in images])),
         ("batch mixed", "Only the first image is computed.", D(images=lambda images: images[:1])),
         (
@@ -287,7 +300,7 @@ def _causes() -> list[tuple[str, str, Definition]]:
         (
             "batch mixed",
             "The images come out in reverse order.",
-            D(images=lambda images: [(n, len(images) - 1 - m) for n, m in images]),
+            D(images=lambda images: [(n, max(images)[1] - m) for n, m in images]),
         ),
         # overlaps
         *(
@@ -302,8 +315,8 @@ def _causes() -> list[tuple[str, str, Definition]]:
         # zeros
         (
             "multiplies zeros by infinity or nan",
-            "Zeros that are not in the input (inserted, or beyond its ends) are multiplied by weights, or the other way "
-            "round, so an infinity makes outputs nan that do not depend on it.",
+            "Zeros that are not in the input (inserted, or beyond its ends) are multiplied by weights, or the other "
+            "way round, so an infinity makes outputs nan that do not depend on it.",
             D(strays=True),
         ),
         (
@@ -314,8 +327,8 @@ def _causes() -> list[tuple[str, str, Definition]]:
         # sizes
         (
             "wrong for kernel shorter than stride",
-            "The result has (i - 1)*s + max((k - 1)*d + 1, s) outputs before the crop, as in TensorFlow. It must end with "
-            "the last tap of the last input.",
+            "The result has (i - 1)*s + max((k - 1)*d + 1, s) outputs before the crop, as in TensorFlow. It must end "
+            "with the last tap of the last input.",
             _each(end=_without_gaps_at_end),
         ),
         (
@@ -337,6 +350,11 @@ def _causes() -> list[tuple[str, str, Definition]]:
             "result has the wrong size",
             "Where there is no input or no tap it has (i - 1)*s + (k - 1)*d + 1 outputs before the crop, not 0.",
             _each(end=lambda a: a.end + a.natural - (a.size_in - 1) * a.stride - a.extent),
+        ),
+        (
+            "result has the wrong size",
+            "Where there is no input it has (k - 1)*d outputs before the crop, not 0.",
+            _each(end=lambda a: a.end - (a.size_in == 0) * max(0, a.extent - 1)),
         ),
     ]
 

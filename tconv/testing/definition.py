@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from itertools import product
 from math import prod
 from typing import Any, NamedTuple, TypeAlias
@@ -129,29 +130,32 @@ class Definition:
         """
         channels = Channels(groups, x.shape[1] // groups, w.shape[1])
         w = self.weights(w, channels)
-        lines = tuple(a._replace(size_kernel=k) for a, k in zip(lines, w.shape[2:], strict=True))
+        if any(a.size_kernel != k for a, k in zip(lines, w.shape[2:], strict=True)):
+            lines = tuple(a._replace(size_kernel=k) for a, k in zip(lines, w.shape[2:], strict=True))
         lines = self.lines(lines)
         sizes = tuple(a.size_out for a in lines)
         if min(sizes) < 0 or w.shape[:2] != (groups * channels.inputs, channels.outputs):
             return None
-        placements = self.placements(_placements(lines))
+        placements = self.placements(list(_placements(lines)))
         reached = {p.t for p in placements}
         paths = self.paths(_paths(channels), channels)
         count = max((p.channel_out + 1 for p in paths), default=groups * channels.outputs)
+        if bias is not None and len(bias) != count:
+            return None
         taps = w.reshape(*w.shape[:2], prod(w.shape[2:])).tolist()
         inputs = x.reshape(*x.shape[:2], prod(x.shape[2:])).tolist()
         y = [[[0] * prod(sizes) for _ in range(count)] for _ in x]
         for n, source in self.images([(n, n) for n in range(len(x))]):
             for path in paths:
                 line, row, column = y[n][path.channel_out], inputs[source][path.channel_in], taps[path.row][path.column]
-                for t, i, j in placements:
-                    if row[i] != 0 or not self.skips_zeros:
-                        line[t] += row[i] * column[j]
+                kept = [p for p in placements if row[p.i] != 0] if self.skips_zeros else placements
+                for t, i, j in kept:
+                    line[t] += row[i] * column[j]
         if bias is not None:
             times = [self.biases(1, t in reached, channels) for t in range(prod(sizes))]
             for image in y:
-                for line, number in zip(image, bias.tolist(), strict=False):
-                    line[:] = [value + count * number for value, count in zip(line, times, strict=True)]
+                for line, number in zip(image, bias.tolist(), strict=True):
+                    line[:] = [value + often * number for value, often in zip(line, times, strict=True)]
         result = np.empty((len(x), count, prod(sizes)), object)
         if result.size:
             result[...] = y
@@ -167,35 +171,22 @@ def _chained(first: Any, second: Any, neutral: Any) -> Any:
     return lambda value, *facts: second(first(value, *facts), *facts)
 
 
-def _placements(lines: Lines) -> Placements:
+@lru_cache(maxsize=2**14)
+def _placements(lines: Lines) -> tuple[Placement, ...]:
     """Every product along the spatial axes, in the order of the inputs, then of the taps."""
-    reached = [
-        {
-            (i, j): a.stride * i + a.dilation * j - a.begin
-            for i in range(a.size_in)
-            for j in range(a.size_kernel)
-            if 0 <= a.stride * i + a.dilation * j - a.begin < a.size_out
-        }
-        for a in lines
-    ]
-    return sorted(
-        (
-            Placement(
-                _flat([t for _, t in along], [a.size_out for a in lines]),
-                _flat([i for (i, _), _ in along], [a.size_in for a in lines]),
-                _flat([j for (_, j), _ in along], [a.size_kernel for a in lines]),
-            )
-            for along in product(*(axis.items() for axis in reached))
-        ),
-        key=lambda p: (p.i, p.j),
-    )
-
-
-def _flat(index: list[int], sizes: list[int]) -> int:
-    position = 0
-    for i, size in zip(index, sizes, strict=True):
-        position = position * size + i
-    return position
+    reached = []
+    for a in lines:
+        pairs = product(range(a.size_in), range(a.size_kernel))
+        triples = ((a.stride * i + a.dilation * j - a.begin, i, j) for i, j in pairs)
+        reached.append([(t, i, j) for t, i, j in triples if 0 <= t < a.size_out])
+    sizes = [(a.size_out, a.size_in, a.size_kernel) for a in lines]
+    placements = []
+    for along in product(*reached):
+        t = i = j = 0
+        for index, size in zip(along, sizes, strict=True):
+            t, i, j = (position * n + at for position, n, at in zip((t, i, j), size, index, strict=True))
+        placements.append(Placement(t, i, j))
+    return tuple(sorted(placements, key=lambda p: (p.i, p.j)))
 
 
 def _paths(channels: Channels) -> Paths:

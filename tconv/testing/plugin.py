@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def examine_conv_transpose() -> Callable[..., Report]:
-    """Examine a transposed convolution: ``examine_conv_transpose(kernel)``, with the options of `tconv.testing.examine`.
+    """A function ``examine_conv_transpose(kernel, **options)`` with the options of `tconv.testing.examine`.
 
     The test fails with the report as its message if anything is wrong; otherwise the report is returned.
     """
