@@ -65,6 +65,22 @@ class Bilinear(Stepwise):
         return sum(map(len, self.pairs))
 
     @property
+    def sizes(self) -> tuple[Rational, ...]:
+        """For each output, what the sizes of its products add up to at most, for taps and inputs of at most 1.
+
+        Examples
+        --------
+        >>> import symbolic
+        >>> symbolic.cook_toom(2, 3).sizes
+        (8, 8)
+        """
+        weight, input_ = _absolute_row_sums(self.weight), _absolute_row_sums(self.input)
+        return tuple(
+            Add(*(abs(self.output[i, f]) * weight[f] * input_[f] for f in range(self.multiplications)))
+            for i in range(self.output.rows)
+        )
+
+    @property
     def amplification(self) -> Rational:
         """How much larger than in the direct sum the products get, in the worst case.
 
@@ -74,8 +90,8 @@ class Bilinear(Stepwise):
             sum over f of  |output[i,f]| * (sum over t of |weight[f,t]|) * (sum over k of |input[f,k]|)
 
         The amplification is the largest ratio of the two. The bound on the rounding error of y is by this factor
-        larger than that of the direct sum, but for the number of roundings. It is the same for every scaling of
-        the matrices, so it belongs to the points.
+        larger than that of the direct sum, but for the number of roundings; `symbolic.error_bounds` counts these
+        too. It is the same for every scaling of the matrices, so it belongs to the points.
 
         Examples
         --------
@@ -86,11 +102,7 @@ class Bilinear(Stepwise):
         >>> symbolic.cook_toom(4, 3, (0, 2, -2, Rational(1, 2), -Rational(1, 2), oo)).amplification
         22/3
         """
-        weight, input_ = _absolute_row_sums(self.weight), _absolute_row_sums(self.input)
-        return max(
-            Add(*(abs(self.output[i, f]) * weight[f] * input_[f] for f in range(self.multiplications))) / len(pairs)
-            for i, pairs in enumerate(self.pairs)
-        )
+        return max(size / len(pairs) for size, pairs in zip(self.sizes, self.pairs, strict=True))
 
     def differences(self) -> tuple[Expr, ...]:
         """Each output minus the direct sum, expanded, with symbols for taps and inputs: zeros if it is right.

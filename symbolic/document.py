@@ -15,14 +15,15 @@ from sympy import Array
 from symbolic.arrays import array
 from symbolic.placements import ConvTransposeTrace, trace_conv_transpose
 from symbolic.problem import Operator
+from symbolic.steps import Step, Stepwise
 from symbolic.windows import ConvTrace, trace_conv
 
 Trace: TypeAlias = ConvTransposeTrace | ConvTrace
 
 
 @dataclass(frozen=True)
-class Example:
-    """A worked example: stride 1, no padding.
+class Example(Stepwise):
+    """A worked example, with stride 1 and no padding: ``print`` it, or let a notebook show it.
 
     Attributes
     ----------
@@ -41,6 +42,17 @@ class Example:
     w: Array
     y: Array
     tracer: Callable[[Any, Any], Trace]
+
+    def steps(self) -> tuple[Step, ...]:
+        """Those of `trace`.
+
+        Examples
+        --------
+        >>> import symbolic
+        >>> str(symbolic.document.CONV) == str(symbolic.document.CONV.trace())
+        True
+        """
+        return self.trace().steps()
 
     def trace(self) -> Trace:
         """Step by step, with the document's numbers.

@@ -7,15 +7,25 @@ from typing import Any
 
 from sympy import Array
 
-from symbolic import matrix, scatter, sliding_window
+from symbolic import matrix, polynomial, polyphase, scatter, sliding_window, zero_insertion
 from symbolic.arguments import Padding, PerAxis, shown
 from symbolic.problem import Operator, Problem, Terms, read_problem
 
 Route = Callable[[Problem], Terms]
 
 ROUTES: dict[Operator, dict[str, Route]] = {
-    "conv_transpose": {"scatter": scatter.terms, "matrix": matrix.conv_transpose_terms},
-    "conv": {"sliding_window": sliding_window.terms, "matrix": matrix.conv_terms},
+    "conv_transpose": {
+        "scatter": scatter.terms,
+        "zero_insertion": zero_insertion.terms,
+        "matrix": matrix.conv_transpose_terms,
+        "polynomial": polynomial.conv_transpose_terms,
+        "polyphase": polyphase.terms,
+    },
+    "conv": {
+        "sliding_window": sliding_window.terms,
+        "matrix": matrix.conv_terms,
+        "polynomial": polynomial.conv_terms,
+    },
 }
 """The routes of each operator: from a problem to the products that meet in each output."""
 
@@ -69,9 +79,14 @@ def conv_transpose(
         is taken as unbatched.
     kernel_layout : str
         The axes of w: "..." for the spatial ones, I for input and O for output channels.
-    route : {"scatter", "matrix"}
-        "scatter" places each input times the kernel and adds overlaps; "matrix" multiplies by the transposed
-        matrix of the ordinary convolution. Both give the same expressions.
+    route : {"scatter", "zero_insertion", "matrix", "polynomial", "polyphase"}
+        How it is computed. All give the same expressions, as `prove_routes_agree` proves.
+
+        * "scatter" places each input times the kernel and adds overlaps.
+        * "zero_insertion" puts s-1 zeros between inputs, pads with d*(k-1)-p zeros, and slides the turned kernel.
+        * "matrix" multiplies by the transposed matrix of the ordinary convolution.
+        * "polynomial" multiplies polynomials, X(z^s)*W(z^d).
+        * "polyphase" computes one ordinary convolution with stride 1 for each residue of t + p modulo s.
 
     Returns
     -------
@@ -99,7 +114,7 @@ def conv_transpose(
     >>> symbolic.conv_transpose(symbolic.array("x", 3), symbolic.array("w", 3), stride=2)
     [w[0]*x[0], w[1]*x[0], w[0]*x[1] + w[2]*x[0], w[1]*x[1], w[0]*x[2] + w[2]*x[1], w[1]*x[2], w[2]*x[2]]
 
-    With batch, channels and cropping, by the other route:
+    With batch, channels and cropping, by another route:
 
     >>> x, w = [[[1, 10], [1, 1]]], [[[1, 2, 3]], [[1, 0, 0]]]
     >>> symbolic.conv_transpose(x, w, [7], stride=2, padding=1, layout="NC...", route="matrix")
@@ -151,9 +166,12 @@ def conv(
     padding : int, one per spatial axis, one (begin, end) pair per spatial axis, "valid" or "same"
         How far windows may reach beyond x; where negative, what they leave out. "same" gives one output for
         every `stride` inputs, ``ceil(size_in / stride)``.
-    route : {"sliding_window", "matrix"}
-        "sliding_window" multiplies each window by the kernel; "matrix" multiplies by the convolution's
-        matrix. Both give the same expressions.
+    route : {"sliding_window", "matrix", "polynomial"}
+        How it is computed. All give the same expressions, as `prove_routes_agree` proves.
+
+        * "sliding_window" multiplies each window by the kernel.
+        * "matrix" multiplies by the convolution's matrix.
+        * "polynomial" multiplies polynomials, X(z)*W(z^-d).
 
     Returns
     -------

@@ -26,16 +26,16 @@ Matrix = dict[Index, dict[Index, Expr]]
 def conv_terms(problem: Problem) -> Terms:
     """The products in each element of C x."""
     sizes = [(axis.size_out, axis.size_in) for axis in problem.axes]
-    return _multiply(problem, _conv_matrix(problem, sizes))
+    return _multiply(problem, conv_entries(problem, sizes))
 
 
 def conv_transpose_terms(problem: Problem) -> Terms:
     """The products in each element of C^T x."""
     sizes = [(axis.size_in, axis.size_out) for axis in problem.axes]
-    return _multiply(problem, _transposed(_conv_matrix(problem, sizes)))
+    return _multiply(problem, transposed(conv_entries(problem, sizes)))
 
 
-def _conv_matrix(problem: Problem, sizes: list[tuple[int, int]]) -> Matrix:
+def conv_entries(problem: Problem, sizes: list[tuple[int, int]]) -> Matrix:
     """C for an ordinary convolution with ``sizes`` (of its output, of its input) on each axis."""
     matrix: Matrix = {}
     for a, kernel in enumerate(problem.kernels()):
@@ -54,7 +54,8 @@ def _joined(axis: Axis, tap: int, rows: int, columns: int) -> list[tuple[int, in
     return [(row, column) for row, column in places if 0 <= column < columns]
 
 
-def _transposed(matrix: Mapping[Index, Mapping[Index, Expr]]) -> Matrix:
+def transposed(matrix: Mapping[Index, Mapping[Index, Expr]]) -> Matrix:
+    """Rows and columns exchanged."""
     result: Matrix = {}
     for row, entries in matrix.items():
         for column, entry in entries.items():

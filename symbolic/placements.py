@@ -5,8 +5,8 @@ Plain arrays only (layout "..."), with any number of axes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sympy import Add, Array, Expr, latex
@@ -20,8 +20,8 @@ from symbolic.steps import Step, Stepwise, operands
 
 
 @dataclass(frozen=True)
-class Placement:
-    """One input times the kernel, placed in the natural output.
+class Placement(Stepwise):
+    """One input times the kernel, placed in the natural output: ``print`` it, or let a notebook show it.
 
     Attributes
     ----------
@@ -31,6 +31,8 @@ class Placement:
         The input.
     offset : tuple of int
         Where the kernel's first tap lands.
+    kernel : sympy.Array
+        The kernel.
     product : sympy.Array
         The input times the kernel, of the kernel's shape.
     placed : sympy.Array
@@ -42,9 +44,23 @@ class Placement:
     index: Index
     element: Expr
     offset: Index
+    kernel: Array = field(repr=False)
     product: Array
     placed: Array
     covered: frozenset[Index]
+
+    def steps(self) -> tuple[Step, ...]:
+        """One step: the product, and where it lands."""
+        name = f"x{bracketed(self.index)}"
+        kernel, placed = Grid.of(self.kernel), Grid.of(self.placed, self.covered)
+        drawing = beside(f"{factor(self.element)} *", matrix(kernel), "->", matrix(placed))
+        value = "" if str(self.element) == name else f" = {self.element}"
+        step = Step(
+            f"{name}{value} times the kernel, its first tap at {bracketed(self.offset)}:",
+            tuple(drawing if fits(drawing) else whole("placed", placed)),
+            rf"{factor(self.element, latex)} \cdot {latex_matrix(kernel)} \;\rightarrow\; {latex_matrix(placed)}",
+        )
+        return (step,)
 
 
 @dataclass(frozen=True)
@@ -76,18 +92,8 @@ class ConvTransposeTrace(Stepwise):
         """The operands, each placement, the sum, and what padding does if there is any."""
         first = operands("Transposed convolution", self.x, self.w, self.axes)
         last = [self._cropped()] if self._changes() else []
-        return (first, *map(self._placed, self.placements), self._added(), *last)
-
-    def _placed(self, placement: Placement) -> Step:
-        name, element = f"x{bracketed(placement.index)}", placement.element
-        kernel, placed = Grid.of(self.w), Grid.of(placement.placed, placement.covered)
-        drawing = beside(f"{factor(element)} *", matrix(kernel), "->", matrix(placed))
-        value = "" if str(element) == name else f" = {element}"
-        return Step(
-            f"{name}{value} times the kernel, its first tap at {bracketed(placement.offset)}:",
-            tuple(drawing if fits(drawing) else whole("placed", placed)),
-            rf"{factor(element, latex)} \cdot {latex_matrix(kernel)} \;\rightarrow\; {latex_matrix(placed)}",
-        )
+        placed = (step for placement in self.placements for step in placement.steps())
+        return (first, *placed, self._added(), *last)
 
     def _added(self) -> Step:
         total = Grid.of(self.sum)
@@ -186,7 +192,8 @@ def trace_conv_transpose(
     inputs, kernel = problem.plain_x(), problem.plain_w()
     size_kernel = tuple(axis.size_kernel for axis in axes)
     natural = tuple(int(IndexSet(*axis[:4]).size()) for axis in axes)
-    placements = tuple(_placement(axes, i, element, kernel, natural) for i, element in inputs.items())
+    w = filled(size_kernel, kernel)
+    placements = tuple(_placement(axes, i, element, w, natural) for i, element in inputs.items())
     met: dict[Index, list[Expr]] = {t: [] for t in indices(natural)}
     for placement in placements:
         for t in placement.covered:
@@ -195,7 +202,7 @@ def trace_conv_transpose(
     shifted = {tuple(a - axis.crop for axis, a in zip(axes, t, strict=True)): e for t, e in total.items()}
     return ConvTransposeTrace(
         filled(tuple(axis.size_in for axis in axes), inputs),
-        filled(size_kernel, kernel),
+        w,
         axes,
         placements,
         filled(natural, total),
@@ -203,17 +210,17 @@ def trace_conv_transpose(
     )
 
 
-def _placement(
-    axes: Sequence[Axis], i: Index, element: Expr, kernel: Mapping[Index, Expr], natural: Sizes
-) -> Placement:
+def _placement(axes: Sequence[Axis], i: Index, element: Expr, kernel: Array, natural: Sizes) -> Placement:
     offset = tuple(axis.stride * a for axis, a in zip(axes, i, strict=True))
-    products = {j: element * weight for j, weight in kernel.items()}
+    size_kernel = tuple(axis.size_kernel for axis in axes)
+    products = {j: element * kernel[j] for j in indices(size_kernel)}
     landed = {
         tuple(o + axis.dilation * b for axis, o, b in zip(axes, offset, j, strict=True)): product
         for j, product in products.items()
     }
-    size_kernel = tuple(axis.size_kernel for axis in axes)
-    return Placement(i, element, offset, filled(size_kernel, products), filled(natural, landed), frozenset(landed))
+    return Placement(
+        i, element, offset, kernel, filled(size_kernel, products), filled(natural, landed), frozenset(landed)
+    )
 
 
 def _joined(blocks: Iterable[Block]) -> list[Block | str]:

@@ -28,6 +28,14 @@ class IndexSet(NamedTuple):
     stride: Size
     dilation: Size
 
+    def place(self, i: Size, j: Size) -> Size:
+        """Where the product of input i and tap j lands.
+
+        >>> IndexSet(3, 2, 2, 5).place(1, 1)
+        7
+        """
+        return self.stride * i + self.dilation * j
+
     def largest(self) -> Size:
         """The largest index; -1 if there is none.
 
@@ -39,8 +47,7 @@ class IndexSet(NamedTuple):
         """
         if self.size_in == 0 or self.size_kernel == 0:
             return _NOTHING
-        last_input, last_tap = self.size_in - 1, self.size_kernel - 1
-        return self.stride * last_input + self.dilation * last_tap
+        return self.place(self.size_in - 1, self.size_kernel - 1)
 
     def size(self) -> Size:
         """How many indices there are from 0 to the largest."""
@@ -52,8 +59,7 @@ class IndexSet(NamedTuple):
         >>> IndexSet(3, 2, 2, 5).members()
         [0, 2, 4, 5, 7, 9]
         """
-        size_in, size_kernel, stride, dilation = map(int, self)
-        return sorted({stride * i + dilation * j for i in range(size_in) for j in range(size_kernel)})
+        return sorted({int(self.place(i, j)) for i in range(int(self.size_in)) for j in range(int(self.size_kernel))})
 
 
 class Axis(NamedTuple):
@@ -174,8 +180,8 @@ def conv_transpose_axes(
 def conv_axes(size_in: Sizes, size_kernel: Sizes, *, stride: Any, dilation: Any, padding: Any) -> tuple[Axis, ...]:
     """The spatial axes of an ordinary convolution.
 
-    Window t begins at ``s*t - begin``, and its last tap is ``d*(k-1)`` further on. There is a window for
-    every t >= 0 whose last tap is still inside the padded input.
+    Window t begins at ``s*t - begin``. There is a window for every t >= 0 whose last tap is still inside the padded
+    input: `window_count` says how many.
     """
     axes = len(size_kernel)
     strides = per_axis("stride", stride, axes, lowest=1)
@@ -184,13 +190,12 @@ def conv_axes(size_in: Sizes, size_kernel: Sizes, *, stride: Any, dilation: Any,
     result = []
     for a, (i, k, s, d) in enumerate(zip(size_in, size_kernel, strides, dilations, strict=True)):
         last_tap = int(IndexSet(1, k, s, d).largest())
-        if pairs is None:  # one window for every s-th input, and the padding that this takes
-            size_out = (i - 1) // s + 1
+        if pairs is None:  # one window for every s-th input, as if the kernel had one tap, and the padding for that
+            size_out = int(window_count(i, IndexSet(1, 1, s, d), (0, 0)))
             begin = max(s * (size_out - 1) + last_tap - (i - 1), 0) // 2
         else:
-            begin, end = pairs[a]
-            last_window = (begin + i + end - 1 - last_tap) // s
-            size_out = last_window + 1
+            begin = pairs[a][0]
+            size_out = int(window_count(i, IndexSet(1, k, s, d), pairs[a]))
             if size_out < 0:
                 raise ValueError(
                     f"padding: got {shown(pairs[a])} for spatial axis {a}, where a kernel that spans "
@@ -198,6 +203,20 @@ def conv_axes(size_in: Sizes, size_kernel: Sizes, *, stride: Any, dilation: Any,
                 )
         result.append(Axis(i, k, s, d, begin, size_out))
     return tuple(result)
+
+
+def window_count(size_in: Size, window: IndexSet, pair: Pair) -> Size:
+    """How many windows of an ordinary convolution fit into ``size_in`` inputs padded by ``pair``.
+
+    ``window`` is where the taps of one input, the first window, lie. Window t is the same ``s*t`` further on, and the
+    last that fits has its last tap at or before the last padded input. A number < 0 says how many are missing.
+
+    >>> from sympy.abc import k, n, s
+    >>> window_count(n, IndexSet(1, k, s, 1), (0, 0))
+    floor((-k + n)/s) + 1
+    """
+    last_padded = pair[0] + size_in + pair[1] - 1
+    return (last_padded - window.largest()) // window.stride + 1
 
 
 def _cropped(index_set: IndexSet, pair: Pair | None, output_padding: Size, a: int) -> Size:

@@ -6,7 +6,7 @@ Plain arrays only (layout "..."), with any number of axes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from textwrap import wrap
 from typing import Any
 
@@ -32,8 +32,8 @@ from symbolic.steps import Step, Stepwise, operands
 
 
 @dataclass(frozen=True)
-class Window:
-    """One window of the input times the kernel, element by element.
+class Window(Stepwise):
+    """One window of the input times the kernel, element by element: ``print`` it, or let a notebook show it.
 
     Attributes
     ----------
@@ -41,8 +41,10 @@ class Window:
         Of the output.
     elements : sympy.Array
         What lies under the kernel, of the kernel's shape; zero where that is outside of x.
+    kernel : sympy.Array
+        The kernel.
     products : sympy.Array
-        The same times the kernel.
+        The elements times the kernel.
     sum : sympy.Expr
         The output.
     covered : frozenset of tuple of int
@@ -51,9 +53,31 @@ class Window:
 
     index: Index
     elements: Array
+    kernel: Array = field(repr=False)
     products: Array
     sum: Expr
     covered: frozenset[Index]
+
+    def steps(self) -> tuple[Step, ...]:
+        """One step: the products, and their sum."""
+        under, kernel = Grid.of(self.elements, self.covered), Grid.of(self.kernel)
+        total, formula = self._total(str, "*"), self._total(latex, r" \cdot ")
+        step = Step(
+            f"Window at {bracketed(self.index)}, times the kernel element by element, added up:",
+            (*beside(matrix(under), "*", matrix(kernel)), "", *wrap(total, WIDTH)),
+            rf"{latex_matrix(under)} \odot {latex_matrix(kernel)} \;\rightarrow\; {formula}",
+        )
+        return (step,)
+
+    def _total(self, printer: Printer, times: str) -> str:
+        """The products; for numbers also what they are, and their sum."""
+        taps = sorted(self.covered)
+        stages = [added([times.join(factor(a[j], printer) for a in (self.elements, self.kernel)) for j in taps])]
+        if self.sum.is_number and len(taps) > 1:
+            stages.append(added([str(printer(self.products[j])) for j in taps]))
+        if self.sum.is_number and taps:
+            stages.append(str(printer(self.sum)))
+        return " = ".join(stages)
 
 
 @dataclass(frozen=True)
@@ -83,26 +107,8 @@ class ConvTrace(Stepwise):
         first = operands("Convolution", self.x, self.w, self.axes)
         result = Grid.of(self.result)
         last = Step("The sums, each in its place:", tuple(whole("y", result)), latex_matrix(result))
-        return (first, *map(self._multiplied, self.windows), last)
-
-    def _multiplied(self, window: Window) -> Step:
-        under, kernel = Grid.of(window.elements, window.covered), Grid.of(self.w)
-        total, formula = self._total(window, str, "*"), self._total(window, latex, r" \cdot ")
-        return Step(
-            f"Window at {bracketed(window.index)}, times the kernel element by element, added up:",
-            (*beside(matrix(under), "*", matrix(kernel)), "", *wrap(total, WIDTH)),
-            rf"{latex_matrix(under)} \odot {latex_matrix(kernel)} \;\rightarrow\; {formula}",
-        )
-
-    def _total(self, window: Window, printer: Printer, times: str) -> str:
-        """The products of a window; for numbers also what they are, and their sum."""
-        taps = sorted(window.covered)
-        stages = [added([times.join(factor(a[j], printer) for a in (window.elements, self.w)) for j in taps])]
-        if window.sum.is_number and len(taps) > 1:
-            stages.append(added([str(printer(window.products[j])) for j in taps]))
-        if window.sum.is_number and taps:
-            stages.append(str(printer(window.sum)))
-        return " = ".join(stages)
+        multiplied = (step for window in self.windows for step in window.steps())
+        return (first, *multiplied, last)
 
 
 def trace_conv(x: Any, w: Any, *, stride: PerAxis = 1, padding: Padding = 0, dilation: PerAxis = 1) -> ConvTrace:
@@ -140,27 +146,29 @@ def trace_conv(x: Any, w: Any, *, stride: PerAxis = 1, padding: Padding = 0, dil
     axes = problem.axes
     inputs, kernel = problem.plain_x(), problem.plain_w()
     size_out = tuple(axis.size_out for axis in axes)
-    windows = tuple(_window(axes, t, inputs, kernel) for t in indices(size_out))
+    w = filled(tuple(axis.size_kernel for axis in axes), kernel)
+    windows = tuple(_window(axes, t, inputs, w) for t in indices(size_out))
     return ConvTrace(
         filled(tuple(axis.size_in for axis in axes), inputs),
-        filled(tuple(axis.size_kernel for axis in axes), kernel),
+        w,
         axes,
         windows,
         filled(size_out, {window.index: window.sum for window in windows}),
     )
 
 
-def _window(axes: Sequence[Axis], t: Index, inputs: Mapping[Index, Expr], kernel: Mapping[Index, Expr]) -> Window:
+def _window(axes: Sequence[Axis], t: Index, inputs: Mapping[Index, Expr], kernel: Array) -> Window:
+    size_kernel = tuple(axis.size_kernel for axis in axes)
     under = {}
-    for j in kernel:
+    for j in indices(size_kernel):
         i = tuple(a.stride * b + a.dilation * c - a.crop for a, b, c in zip(axes, t, j, strict=True))
         if i in inputs:
             under[j] = inputs[i]
     products = {j: element * kernel[j] for j, element in under.items()}
-    size_kernel = tuple(axis.size_kernel for axis in axes)
     return Window(
         t,
         filled(size_kernel, under),
+        kernel,
         filled(size_kernel, products),
         Add(*products.values()),
         frozenset(under),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 KEPT = 64 * 2**20  # bytes of workspace that a thread keeps from one call to the next, and as many for packed weights
+LENT = 4  # pieces of memory that are kept at most
 
 _kept = local()
 
@@ -81,10 +82,11 @@ def recycling() -> Iterator[None]:
         yield
     finally:
         _kept.lent = before
-        pool: list[np.ndarray] = []
-        for memory in [*lent, *getattr(_kept, "pool", ())]:
-            if sum(m.size for m in pool) + memory.size <= KEPT:
+        pool, room = [], KEPT
+        for memory in [*lent, *getattr(_kept, "pool", ())][:LENT]:
+            if memory.size <= room:
                 pool.append(memory)
+                room -= memory.size
         _kept.pool = pool
 
 

@@ -78,7 +78,9 @@ def test_auto_takes_the_fewest_seconds_and_a_name_comes_first():
 
 
 def test_workspace_beyond_the_memory_is_refused(monkeypatch):
-    greedy = SimpleNamespace(supports=lambda problem: None, cost=lambda problem, threads: Cost(1, 1, 2 * MEMORY, 0.0, 1))
+    greedy = SimpleNamespace(
+        supports=lambda problem: None, cost=lambda problem, threads: Cost(1, 1, 2 * MEMORY, 0.0, 1)
+    )
     monkeypatch.setitem(ALGORITHMS, "zero_insertion", greedy)
     asked = candidates(tconv.plan(X, W, stride=5).problem, 1)
     (found,) = [candidate for candidate in asked if candidate.name == "zero_insertion"]

@@ -49,7 +49,7 @@ def _along(before, matrix, taps, rows, after, source, target, to, step):
 
 @register_jitable
 def _transform_channel(transforms, channels_out, source, w, scratch, to, step):
-    """One channel in, axis after axis, channels out side by side; in the end rows lie ``step`` apart, from ``to`` on."""
+    """One channel in, axis after axis, channels out side by side; in the end rows lie ``step`` apart from ``to`` on."""
     axes = transforms.taps.shape[0]
     for tap in range(transforms.places.shape[0]):
         for channel in range(channels_out):

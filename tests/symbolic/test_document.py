@@ -100,3 +100,10 @@ def test_an_expansion_takes_less_than_50_ms():
         symbolic.conv_transpose(x, w)
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 0.05
+
+
+@pytest.mark.parametrize("example", [CONV, CONV_TRANSPOSE], ids=["conv", "conv_transpose"])
+def test_an_example_shows_its_steps(example):
+    assert example.steps() == example.trace().steps()
+    assert str(example) == str(example.trace())
+    assert example._repr_latex_() == example.trace()._repr_latex_()

@@ -41,7 +41,7 @@ VALUE_ERRORS = [
         {**NC, "kernel_layout": "I..."},
         "kernel_layout: got 'I...'; must hold '...' and I and O",
     ),
-    (X, W, {"route": "fft"}, "route: got 'fft'; must be one of 'scatter', 'matrix'"),
+    (X, W, {"route": "fft"}, "route: got 'fft'; must be one of 'scatter', 'zero_insertion', 'matrix', "),
     (X, W, {"route": "sliding_window"}, "route: got 'sliding_window'"),
     (X, W, {"route": None}, "route: got None; must be one of"),
     (X, 3, {}, "w: got shape (); must have 1 or more axes for layout '...'"),

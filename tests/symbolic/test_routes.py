@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import ast
+import sys
+import time
+from dataclasses import replace
 from functools import lru_cache
 from itertools import product
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from sympy import Rational, expand, sqrt
+from sympy import Rational, expand, flatten, sqrt
 from sympy import symbols as free_symbols
 
 import symbolic
+from symbolic.agreement import prove_routes_agree
+from symbolic.drawing import WIDTH
+from symbolic.theorem import Refuted
 from tests.symbolic import definition
 
 OPERATORS = ("conv_transpose", "conv")
@@ -140,15 +148,148 @@ def test_chosen(operator, name):
     check(operator, CHOSEN[name])
 
 
+def test_the_routes():
+    assert list(symbolic.ROUTES["conv_transpose"]) == ["scatter", "zero_insertion", "matrix", "polynomial", "polyphase"]
+    assert list(symbolic.ROUTES["conv"]) == ["sliding_window", "matrix", "polynomial"]
+
+
+def test_routes_do_not_import_each_other():
+    modules = {route.__module__ for routes in symbolic.ROUTES.values() for route in routes.values()}
+    assert len(modules) == 6
+    for module in modules:
+        tree = ast.parse(Path(sys.modules[module].__file__).read_text())
+        imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        assert not imported & modules
+        assert "symbolic" not in imported  # nor by "from symbolic import scatter"
+
+
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_there_are_two_routes_at_least(operator):
-    assert len(symbolic.ROUTES[operator]) >= 2
-
-
-def test_expressions_and_fractions():
+def test_expressions_and_fractions(operator):
     a, b = free_symbols("a b")
-    x, w = [a + b, Rational(1, 3), sqrt(2)], [a - b, 2, -a]
-    results = [symbolic.conv_transpose(x, w, stride=2, route=route) for route in ("scatter", "matrix")]
-    assert results[0] == results[1]
-    assert expand(results[0][0]) == a**2 - b**2
-    assert expand(results[0][2] - (-a * (a + b) + (a - b) / 3)) == 0
+    # What placeholders could be taken for, too: the symbols u, v and z0 are the operands' here.
+    u, v, z = free_symbols("u v z0")
+    x, w = [a + b, Rational(1, 3), sqrt(2), u * v, z**2], [a - b, 2, -a * u]
+    compute = getattr(symbolic, operator)
+    results = [compute(x, w, stride=2, route=route) for route in symbolic.ROUTES[operator]]
+    assert all(result == results[0] for result in results)
+    if operator == "conv_transpose":
+        assert expand(results[0][0]) == a**2 - b**2
+        assert expand(results[0][2] - (-a * u * (a + b) + (a - b) / 3)) == 0
+    else:
+        assert expand(results[0][0]) == expand((a + b) * (a - b) + Rational(2, 3) - sqrt(2) * a * u)
+
+
+# x's and w's shapes and the arguments of a call with everything in it, for each operator.
+EVERYTHING = {
+    "conv_transpose": ((2, 4, 3, 2), (4, 1, 2, 3), {"output_padding": (1, 0)}),
+    "conv": ((2, 2, 4, 5), (4, 1, 2, 3), {}),
+}
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_agreement_is_proved(operator):
+    x, w, more = EVERYTHING[operator]
+    channels = 2 if operator == "conv_transpose" else 4
+    arguments = {"stride": (2, 3), "dilation": (3, 2), "padding": ((1, -1), 0), "groups": 2, "layout": "NC..."} | more
+    theorem = prove_routes_agree(
+        operator, symbolic.array("x", x), symbolic.array("w", w), symbolic.array("b", channels), **arguments
+    )
+    names = list(symbolic.ROUTES[operator])
+    assert theorem.statement.drawing == (" = ".join(names),)
+    assert len(theorem.proof) == len(names)  # the first one's expansion, then a difference for each other one
+    for name, step in zip(names, theorem.proof, strict=True):
+        assert step.title.startswith(f"By {name.replace('_', ' ')}")
+    assert all(len(line) <= WIDTH for step in theorem.steps() for line in step.drawing)
+
+
+@pytest.mark.parametrize(
+    ("output_size", "arguments"),
+    [(9, {"padding": "same"}), (3, {"padding": [(5, 0)]}), (0, {}), (12, {"padding": [(-2, 1)], "dilation": 3})],
+)
+def test_agreement_with_an_output_size(output_size, arguments):
+    x, w = symbolic.array("x", 3), symbolic.array("w", 4)
+    prove_routes_agree("conv_transpose", x, w, stride=2, output_size=output_size, **arguments)
+
+
+def mistaken(**changes):
+    """A route that takes a problem for another one."""
+
+    def terms(problem):
+        axes = tuple(axis._replace(**{n: change(axis) for n, change in changes.items()}) for axis in problem.axes)
+        return symbolic.ROUTES[problem.operator]["matrix"](replace(problem, axes=axes))
+
+    return terms
+
+
+def not_turned(problem):
+    """Zero insertion as it is often told: the kernel slides as it is."""
+    w = {index: problem.w[(*index[:2], *last)] for index, last in turned_taps(problem)}
+    return symbolic.ROUTES[problem.operator]["zero_insertion"](replace(problem, w=w))
+
+
+def turned_taps(problem):
+    for index in problem.w:
+        yield index, [axis.size_kernel - 1 - j for axis, j in zip(problem.axes, index[2:], strict=True)]
+
+
+def one_term_twice(problem):
+    found = symbolic.ROUTES[problem.operator]["matrix"](problem)
+    last = [products for products in found.values() if products][-1]
+    last.append(last[0])
+    return found
+
+
+WRONG = {
+    "kernel not turned": not_turned,
+    "cropped at the wrong end": mistaken(crop=lambda a: a.crop + 1),
+    "dilation ignored": mistaken(dilation=lambda a: 1),
+    "stride off by one": mistaken(stride=lambda a: a.stride + 1),
+    "a term twice": one_term_twice,
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_route_is_refuted(monkeypatch, name):
+    monkeypatch.setitem(symbolic.ROUTES["conv_transpose"], "wrong", WRONG[name])
+    x, w = symbolic.array("x", (2, 3)), symbolic.array("w", (2, 3))
+    arguments = {"stride": 2, "dilation": 2, "padding": 1}
+    with pytest.raises(Refuted) as caught:
+        prove_routes_agree("conv_transpose", x, w, **arguments)
+    found = caught.value.counterexample
+    index = found["output"]
+    assert found["scatter"] == symbolic.conv_transpose(x, w, **arguments)[index]
+    assert found["wrong"] == symbolic.conv_transpose(x, w, route="wrong", **arguments)[index]
+    numbers = {symbol: n for n, symbol in enumerate([*flatten(x), *flatten(w)], 2)}
+    assert found["wrong"].subs(numbers) != found["scatter"].subs(numbers)
+    assert "wrong" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_agreement_needs_an_operator_and_no_route():
+    with pytest.raises(ValueError, match=r"operator: got 'convolve'; must be one of 'conv_transpose', 'conv'"):
+        prove_routes_agree("convolve", [1], [1])
+    with pytest.raises(ValueError, match=r"route: got 'matrix'; must not be given"):
+        prove_routes_agree("conv", [1], [1], route="matrix")
+    with pytest.raises(ValueError, match=r"stride: got 0 for spatial axis 0"):
+        prove_routes_agree("conv", [1], [1], stride=0)
+
+
+@pytest.mark.parametrize("route", symbolic.ROUTES["conv_transpose"])
+def test_8_by_8_with_4_channels_takes_less_than_5_seconds(route):
+    x, w = symbolic.array("x", (4, 8, 8)), symbolic.array("w", (4, 4, 4, 4))
+    start = time.perf_counter()
+    y = symbolic.conv_transpose(x, w, stride=2, layout="C...", route=route)
+    assert time.perf_counter() - start < 5
+    assert y.shape == (4, 18, 18)
+    assert len(y[0, 8, 8].args) == 4 * 4
+
+
+@pytest.mark.parametrize("route", symbolic.ROUTES["conv_transpose"])
+def test_the_documents_example_takes_less_than_50_ms(route):
+    x, w = symbolic.array("x", (2, 2)), symbolic.array("w", (2, 2))
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        symbolic.conv_transpose(x, w, route=route)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.05

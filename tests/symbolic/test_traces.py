@@ -106,3 +106,12 @@ def test_what_is_too_wide_is_told_line_by_line():
 @pytest.mark.parametrize("compute", [symbolic.trace_conv, symbolic.trace_conv_transpose])
 def test_nothing_at_all(compute):
     assert str(compute([], [1])).endswith("[ ]")
+
+
+def test_a_part_can_be_read_alone():
+    transposed, ordinary = symbolic.trace_conv_transpose([1, 2], [3, 4]), symbolic.trace_conv([1, 2], [3, 4])
+    for parts, trace in ((transposed.placements, transposed), (ordinary.windows, ordinary)):
+        for part, step in zip(parts, trace.steps()[1:-1], strict=True):
+            assert part.steps() == (step,)
+            assert str(part) == str(step)
+            assert part._repr_latex_() == step._repr_latex_()
