@@ -18,7 +18,7 @@ from tconv.errors import (
     shown,
 )
 from tconv.geometry import Sizes
-from tconv.memory import recycling
+from tconv.memory import Recycling
 from tconv.planner import MEMORY
 from tconv.plans import Plan, quantity
 from tconv.typing import Array
@@ -54,7 +54,7 @@ def prepare(plan: Plan, w: Array, after: str | None = None) -> Packed | None:
 
 def compute(plan: Plan, x: Array, w: Array, bias: Array | None, out: Array | None) -> Array:
     """Pack the weights for this one call, and compute; `check_result` has been called."""
-    with recycling():
+    with Recycling():
         return run(plan, x, w, prepare(plan, w), bias, out)
 
 

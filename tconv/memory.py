@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import local
 from typing import Any
 
@@ -72,26 +70,23 @@ def workspace(size: int, dtype: np.dtype) -> np.ndarray:
     return memory[: size * dtype.itemsize].view(dtype)
 
 
-@contextmanager
-def recycling() -> Iterator[None]:
-    """Within this, what `lent_empty` gives is taken from memory of earlier times, and kept for the next at the end."""
-    before = getattr(_kept, "lent", None)
-    lent: list[np.ndarray] = []
-    _kept.lent = lent
-    try:
-        yield
-    finally:
-        _kept.lent = before
+class Recycling:
+    """While this is entered, what `lent_empty` gives is memory of earlier times, and kept for the next at the end."""
+
+    def __enter__(self) -> None:
+        _kept.lent = []
+
+    def __exit__(self, *_: object) -> None:
         pool, room = [], KEPT
-        for memory in [*lent, *getattr(_kept, "pool", ())][:LENT]:
+        for memory in [*_kept.lent, *getattr(_kept, "pool", ())][:LENT]:
             if memory.size <= room:
                 pool.append(memory)
                 room -= memory.size
-        _kept.pool = pool
+        _kept.lent, _kept.pool = None, pool
 
 
 def lent_empty(size: int, dtype: np.dtype) -> np.ndarray:
-    """The same as `aligned_empty`, but within `recycling` it must not be used any more once that ends."""
+    """The same as `aligned_empty`, but within `Recycling` it must not be used any more once that ends."""
     lent = getattr(_kept, "lent", None)
     if lent is None or dtype.hasobject:
         return aligned_empty(size, dtype)

@@ -1,0 +1,78 @@
+"""Memory that is used again: by the next call, never by two at once."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+import tconv
+from tconv import memory
+from tconv.memory import KEPT, LENT, Recycling, aligned_empty, lent_empty
+
+F4 = np.dtype("float32")
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch):
+    """Nothing kept from earlier."""
+    monkeypatch.setattr(memory, "_kept", threading.local())
+
+
+def address(array):
+    return array.__array_interface__["data"][0]
+
+
+def test_the_next_time_has_the_same_memory_and_one_time_never_twice():
+    with Recycling():
+        first, second = lent_empty(1000, F4), lent_empty(500, F4)
+        assert not np.shares_memory(first, second)
+        assert address(first) % 64 == address(second) % 64 == 0
+    with Recycling():
+        smaller, larger = lent_empty(400, F4), lent_empty(900, F4)
+        assert address(smaller) == address(second)
+        assert address(larger) == address(first)
+        assert larger.shape == (900,)
+        assert not np.shares_memory(lent_empty(100, F4), smaller)
+
+
+def test_outside_it_is_ones_own():
+    with Recycling():
+        first = lent_empty(1000, F4)
+    assert not np.shares_memory(lent_empty(1000, F4), first)
+    assert lent_empty(3, np.dtype(object)).tolist() == aligned_empty(3, np.dtype(object)).tolist() == [0, 0, 0]
+
+
+def test_what_is_kept_is_bounded():
+    for _ in range(3):
+        with Recycling():
+            for _ in range(2 * LENT):
+                lent_empty(10, F4)
+    assert len(memory._kept.pool) == LENT
+    with Recycling():
+        lent_empty(KEPT // 4 + 1, F4)
+    assert sum(piece.size for piece in memory._kept.pool) <= KEPT
+
+
+def test_an_error_leaves_it_in_order():
+    with pytest.raises(ZeroDivisionError), Recycling():
+        first = lent_empty(1000, F4)
+        raise ZeroDivisionError
+    assert memory._kept.lent is None
+    with Recycling():
+        assert np.shares_memory(lent_empty(1000, F4), first)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_layers_keep_their_weights_while_functions_use_memory_again(stride):
+    rng = np.random.default_rng(0)
+    x, *ws = (rng.integers(-3, 4, shape).astype("f4") for shape in ((1, 16, 12, 12), *[(16, 16, 3, 3)] * 3))
+    wanted = [tconv.conv_transpose(x, w, stride=stride, method="scatter") for w in ws]
+    tconv.conv_transpose(x, ws[0], stride=stride)
+    layers = [tconv.ConvTranspose(w, stride=stride) for w in ws]
+    for layer, w, y in zip(layers, ws, wanted, strict=True):
+        np.testing.assert_array_equal(tconv.conv_transpose(x, w, stride=stride), y)
+        np.testing.assert_array_equal(layer(x), y)
+    for layer, y in zip(layers, wanted, strict=True):
+        np.testing.assert_array_equal(layer(x), y)
