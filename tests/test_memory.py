@@ -56,9 +56,16 @@ def test_what_is_kept_is_bounded():
 
 
 def test_an_error_leaves_it_in_order():
-    with pytest.raises(ZeroDivisionError), Recycling():
-        first = lent_empty(1000, F4)
-        raise ZeroDivisionError
+    first = None
+
+    def fail():
+        nonlocal first
+        with Recycling():
+            first = lent_empty(1000, F4)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert memory._kept.lent is None
     with Recycling():
         assert np.shares_memory(lent_empty(1000, F4), first)
