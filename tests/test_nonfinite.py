@@ -51,3 +51,11 @@ def test_probe_of_the_conventions_table(name):
     np.testing.assert_array_equal(y, [[[np.inf, np.nan, np.inf, 0, 2]]])
     y = tconv.conv_transpose([[[1.0, 2, 3]]], [[[1.0, np.inf, 2]]], stride=3, padding=1, method=name)
     np.testing.assert_array_equal(y, [[[np.inf, 2, 2, np.inf, 4, 3, np.inf]]])
+
+
+@pytest.mark.parametrize("name", takers(problem("conv_transpose", axis(2, 3, 2, crop=0))))
+def test_objects(name):
+    """The same for numbers of any kind."""
+    w = np.array([7, -11, np.inf], object)
+    y = tconv.conv_transpose(np.array([2, 3], object), w, stride=2, layout="...", method=name)
+    assert y.tolist() == [14, -22, np.inf, -33, np.inf]

@@ -53,7 +53,7 @@ def prepare(problem: Problem, scheme: Scheme, w: np.ndarray, threads: int) -> np
     work = pack.pack_item.reached(scheme.exact, w.dtype.char, 0, *packing)
     spoiled = np.zeros(PARTS, np.int64)
     launch(pack.pack, threads, scheme.exact, work, *packing, spoiled)
-    return packing.packed if scheme.exact or not np.any(spoiled) else None
+    return None if np.any(spoiled) else packing.packed
 
 
 def prepare_transformed(
@@ -77,7 +77,7 @@ def prepare_transformed(
     work = weights.pack_items.reached(scheme.exact, w.dtype.char, 0, workers, transforms, *each, scratch[0])
     spoiled = np.zeros(PARTS, np.int64)
     launch(weights.pack_transformed, threads, scheme.exact, work, transforms, *packing, scratch, spoiled)
-    return packing.packed if scheme.exact or not np.any(spoiled) else None
+    return None if np.any(spoiled) else packing.packed
 
 
 class _Packing(NamedTuple):
