@@ -16,7 +16,7 @@ from itertools import combinations
 from math import prod
 from typing import Any
 
-from sympy import Expr, Rational, oo
+from sympy import Expr, Rational, Tuple, oo
 
 from symbolic.arguments import integer, shown
 
@@ -68,7 +68,7 @@ def vanishing_elsewhere(points: Sequence[Point]) -> list[tuple[list[int], int]]:
     return found
 
 
-def best_points(outputs: int, taps: int) -> tuple[Expr, ...]:
+def best_points(outputs: int, taps: int) -> Tuple:
     """The points at which the Cook-Toom transform of a filter amplifies least.
 
     All sets of infinity and ``outputs + taps - 2`` of 0, 1, -1, 2, -2, 1/2, -1/2, 4, -4, 1/4, -1/4 are looked at.
@@ -82,7 +82,7 @@ def best_points(outputs: int, taps: int) -> tuple[Expr, ...]:
 
     Returns
     -------
-    tuple of sympy.Rational and sympy.oo
+    sympy.Tuple of sympy.Rational and sympy.oo
         Infinity last. Empty if `outputs` or `taps` is 1: then there is nothing to save, and no point needed.
 
     Raises
@@ -100,14 +100,14 @@ def best_points(outputs: int, taps: int) -> tuple[Expr, ...]:
     """
     outputs, taps = positive("outputs", outputs), positive("taps", taps)
     if outputs == 1 or taps == 1:
-        return ()
+        return Tuple()
     count = outputs + taps - 2
     if count > len(CANDIDATES):
         raise ValueError(
             f"points: got None for {outputs} outputs and {taps} taps; must be given where more than "
             f"{len(CANDIDATES) + 1} are needed, here {count + 1}"
         )
-    return _search(outputs, taps)
+    return Tuple(*_search(outputs, taps))
 
 
 def rational(point: Point) -> Expr:

@@ -17,11 +17,11 @@ from tests.problems import Operands, answer, axis, expected_by_taps, of, problem
 from tests.strategies import small_problems
 
 
-def engine(p, cut, operands, threads):
+def engine(p, cut, operands, threads, y=None):
     """What the engine gives with a cut of our choice."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(polyphase, "scheme", lambda problem, _: tabulate(problem, cut, threads))
-        return answer("polyphase", p, operands, threads)
+        return answer("polyphase", p, operands, threads, y)
 
 
 @pytest.mark.parametrize("operator", ["conv_transpose", "conv"])
@@ -81,13 +81,33 @@ def test_an_infinity_stays_where_it_belongs(case, monkeypatch):
             check(p, threads=(1,), operands=operands)
 
 
-def check(p, threads, operands=None):
+@pytest.mark.parametrize("operator", ["conv_transpose", "conv"])
+@pytest.mark.parametrize(
+    ("dtype", "channels_in", "channels_out"),
+    [("float32", 1, 1), ("float32", 19, 21), ("float32", 32, 16), ("complex64", 3, 5), ("object", 3, 3)],
+)
+@pytest.mark.parametrize("case", SMALL)
+def test_channels_last(case, dtype, channels_in, channels_out, operator):
+    """Input and result with their channels side by side, as many as vectors hold and others."""
+    p = replace(of(operator, SMALL[case], dtype), channels_in=channels_in, channels_out=channels_out)
+    check(p, threads=(1,), last=True)
+
+
+def check(p, threads, operands=None, last=False):
     operands = operands or small_integers(p, 0)
     want = expected_by_taps(p, operands if p.dtype == "object" else doubled(operands)).astype(p.dtype)
+    if last:
+        operands = operands._replace(x=channels_last(operands.x))
     for cut in cuts(p):
         for count in threads:
-            got = engine(p, cut, operands, count)
+            got = engine(p, cut, operands, count, channels_last(np.empty_like(want)) if last else None)
             np.testing.assert_array_equal(got, want, err_msg=f"{cut.choice}, {count} threads", strict=True)
+
+
+def channels_last(a):
+    """The same with groups and channels last in memory: ``[batch, group, channel, *size]`` as seen."""
+    order = (0, *range(3, a.ndim), 1, 2)
+    return np.ascontiguousarray(a.transpose(order)).transpose(np.argsort(order))
 
 
 def doubled(operands):

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 import pytest
 
-from tconv.kernels import interleave, tile, transform, turn, vectors, windows
+from tconv.kernels import interleave, spread, tile, transform, turn, vectors, windows
 
 every_register = pytest.mark.parametrize("size", [16, 32, 64])
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
@@ -158,6 +158,27 @@ def test_turned_squares(size, dtype, lanes):
         intrinsic(source, 2, lanes + 5, target, 3, lanes + 1)
 
     check(turned, lambda y: turn.turn(lanes, source, 2, lanes + 5, y, 3, lanes + 1), target)
+
+
+@every_dtype
+@every_register
+def test_spreading(size, dtype, lanes):
+    by_line = 3 * lanes
+    sums, bias, target = numbers(60 * by_line, dtype), numbers(60, dtype), numbers(9000, dtype)
+    intrinsic = spread._spread
+
+    @numba.njit
+    def written(count, low, high, y, step):
+        intrinsic(count, low, high, sums, 2, by_line, bias, 1, y, 5, step)
+
+    for count in (1, 3, lanes - 1, lanes, lanes + 1, 2 * lanes, 2 * lanes + 5):
+        for low, high in ((0, 1), (0, lanes), (1, lanes + 2), (2, 2 * lanes), (0, 2 * lanes + 3), (3, 3), (4, 2)):
+            step = count + (count + high) % 3
+
+            def define(y, count=count, low=low, high=high, step=step):
+                spread.spread(lanes, count, low, high, sums, 2, by_line, bias, 1, y, 5, step)
+
+            check(lambda y: written(count, low, high, y, step), define, target)  # noqa: B023
 
 
 @every_dtype

@@ -168,12 +168,15 @@ def _source(scheme: Scheme, steps: tuple[int, ...]) -> _Source:
     at = np.array(by_axis)
     channels_in_lanes = scheme.cut.choice.channels_in_lanes
     if scheme.cut.rearranged or (channel if channels_in_lanes else by_axis[-1]) != 1:
-        side_by_side = all(n == 1 or by_axis[a] == prod(sizes[a + 1 :]) for a, n in enumerate(sizes))
+        position = by_axis[-1]
+        in_a_row = all(n == 1 or by_axis[a] == position * prod(sizes[a + 1 :]) for a, n in enumerate(sizes))
+        side_by_side = position if channels_in_lanes else channel
         copy = scheme.order._replace(
             x_batch=batch,
             x_group=group,
             x_channel=channel,
-            turned=int(channels_in_lanes and side_by_side and not scheme.cut.rearranged),
+            x_position=position,
+            turned=int(in_a_row and side_by_side == 1 and not scheme.cut.rearranged),
         )
         copy_axes = scheme.copy_axes.copy()
         copy_axes[rearrange.X_STEP] = by_axis
@@ -198,11 +201,13 @@ def _placed(
     lines = scheme.lines.copy()
     lines[:, columns.TO] *= channel
     lines[:, columns.TO] += (scheme.phases @ np.array(by_axis[:-1], np.int64))[lines[:, columns.PHASE]]
+    interleaved = scheme.cut.dense and by_axis[-1] == scheme.cut.parts
     shape = scheme.shape._replace(
         **_source(scheme, source).strides,
         y_batch=batch,
         y_group=group,
-        interleaved=int(scheme.cut.dense and by_axis[-1] == scheme.cut.parts),
+        interleaved=int(interleaved),
+        spread=int(not interleaved and channel == scheme.cut.parts == 1),
     )
     return shape, axes, lines
 

@@ -93,6 +93,7 @@ def tabulate(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
         channel=order.channel,
         weights=rows.weights,
         interleaved=0,
+        spread=0,
         y_batch=0,
         y_group=0,
         tile_columns=tile_columns,

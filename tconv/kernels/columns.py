@@ -34,6 +34,7 @@ class Shape(NamedTuple):
     channel: int
     weights: int  # of one group of channels
     interleaved: int  # 1 if the streams of a line are written by vector shuffles
+    spread: int  # 1 if the channels of a position are
     y_batch: int
     y_group: int
     tile_columns: int

@@ -132,7 +132,7 @@ def _weave_some(
             e = builder.add(builder.mul(builder.add(column, INT(n)), total), builder.add(first, stream))
             last = builder.sub(high, e)
             last = builder.select(builder.icmp_signed("<", left, last), left, last)
-            _store_between(builder, line, builder.sub(low, e), last, builder.gep(target, [e]))
+            store_between(builder, line, builder.sub(low, e), last, builder.gep(target, [e]))
 
 
 def _weave(
@@ -172,7 +172,7 @@ def _weave(
                 for number, piece in enumerate(line):
                     before = INT(number * vector.count)
                     low_here, high_here = builder.sub(first, before), builder.sub(last, before)
-                    _store_between(builder, piece, low_here, high_here, builder.gep(here, [before]))
+                    store_between(builder, piece, low_here, high_here, builder.gep(here, [before]))
 
 
 def woven(builder: ir.IRBuilder, parts: list[ir.Value]) -> list[ir.Value]:
@@ -201,7 +201,7 @@ def woven(builder: ir.IRBuilder, parts: list[ir.Value]) -> list[ir.Value]:
     return vectors
 
 
-def _store_between(builder: ir.IRBuilder, line: ir.Value, low: ir.Value, high: ir.Value, target: ir.Value) -> None:
+def store_between(builder: ir.IRBuilder, line: ir.Value, low: ir.Value, high: ir.Value, target: ir.Value) -> None:
     """Store only the lanes ``low <= lane < high``; a masked store, which can take 20 cycles, only where it must be."""
     lanes = INT(line.type.count)
     whole = builder.and_(builder.icmp_signed("<=", low, INT(0)), builder.icmp_signed(">=", high, lanes))

@@ -65,6 +65,7 @@ from tconv.kernels.columns import (
 )
 from tconv.kernels.interleave import interleave
 from tconv.kernels.launch import apart, call, compiled, inlined
+from tconv.kernels.spread import spread
 from tconv.kernels.tile import (
     CHANNEL_ROWS,
     CHANNEL_VECTORS,
@@ -286,6 +287,39 @@ def _write(shape, axes, block, first_line, first_sum, lines, phases, streams, bi
                 out += step
 
 
+@inlined
+def _spread(shape, axes, block, first_line, first_sum, lines, phases, streams, bias, group, runs, n_runs, sums, y):
+    """The same where channels lie side by side: the lines of one combination of outer phases at a time."""
+    last = axes.shape[1] - 1
+    by_stream, by_line = block[LINES] * shape.tile_columns, shape.tile_columns
+    stride, limit, y_step = axes[STRIDE, last], axes[LIMIT, last], axes[Y_STEP, last]
+    bias_at = group * shape.channels_out
+    end = first_line + block[LINES]
+    for r in range(n_runs):
+        line = first_line
+        while line < end:
+            phase = lines[line, PHASE]
+            count = 1
+            while line + count < end and lines[line + count, PHASE] == phase:
+                count += 1
+            seen = True
+            for a in range(last):
+                t = runs[r, OUTER + a] + phases[phase, a]
+                seen = seen and t >= 0 and t < axes[LIMIT, a]
+            here = first_sum + runs[r, COLUMN] + (line - first_line) * by_line
+            for u in range(block[STREAMS] if seen else 0):
+                residue = streams[block[STREAM] + u, 0]
+                t = runs[r, LAST] + residue
+                low = max(0, (stride - 1 - t) // stride)
+                high = min(runs[r, LENGTH], (limit - 1 - t) // stride + 1)
+                spread(
+                    shape.lanes, count, low, high, sums, here + u * by_stream, by_line,
+                    bias, bias_at + lines[line, BIAS], y, runs[r, Y] + lines[line, TO] + residue * y_step,
+                    stride * y_step,
+                )  # fmt: skip
+            line += count
+
+
 @apart
 def work(
     counter, shape, patches, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets, reads,
@@ -351,10 +385,17 @@ def work(
                                 sums_at = patches.woven
                                 times = outer_outputs(patches, block)
                             for i in range(times):
-                                _write(
-                                    shape, axes, block, block[LINE] + i * block[GROUP_LINES], sums_at,
-                                    lines, phases, streams, bias, group, runs, n_runs, sums, y,
-                                )  # fmt: skip
+                                first_line = block[LINE] + i * block[GROUP_LINES]
+                                if shape.spread:
+                                    _spread(
+                                        shape, axes, block, first_line, sums_at, lines, phases, streams, bias, group,
+                                        runs, n_runs, sums, y,
+                                    )  # fmt: skip
+                                else:
+                                    _write(
+                                        shape, axes, block, first_line, sums_at, lines, phases, streams, bias, group,
+                                        runs, n_runs, sums, y,
+                                    )  # fmt: skip
                                 sums_at += block[STREAMS] * block[LINES] * shape.tile_columns
         start = take(counter, shape.units_at_once)
     if spoiled:

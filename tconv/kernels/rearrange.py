@@ -26,13 +26,14 @@ class Order(NamedTuple):
     x_batch: int
     x_group: int
     x_channel: int
+    x_position: int
     image: int
     group: int
     channel: int
     unit: int  # from one position to the next
     plane: int  # positions of one channel of one image, ...
     subplane: int  # ... and of these, of one combination of input parts
-    turned: int  # 1 if positions lie side by side in `x`, and channels are to lie so in the copy
+    turned: int  # 1 if positions lie side by side in `x`, or channels, and in the copy the other
 
 
 # Rows of the table of axes.
@@ -104,16 +105,20 @@ def _turn_channels(item, order, x, copied):
     at = batch * order.image + group * order.group
     whole = first + (end - first) // lanes * lanes
     squares = order.plane // lanes
+    apart_in_x = order.x_channel if order.x_position == 1 else order.x_position
+    apart_in_copy = order.unit if order.channel == 1 else order.channel
     for some in range(0, squares, TURNED):  # as many positions at a time as there are channels: whole cache lines
         for channel in range(first, whole, lanes):
             for square in range(some, min(some + TURNED, squares)):
                 turn(
-                    lanes, x, from_ + channel * order.x_channel + square * lanes, order.x_channel,
-                    copied, at + square * lanes * order.unit + channel, order.unit,
+                    lanes, x, from_ + channel * order.x_channel + square * lanes * order.x_position, apart_in_x,
+                    copied, at + square * lanes * order.unit + channel * order.channel, apart_in_copy,
                 )  # fmt: skip
     for position in range(order.plane):
         for channel in range(whole if position < squares * lanes else first, end):
-            copied[at + position * order.unit + channel] = x[from_ + channel * order.x_channel + position]
+            copied[at + position * order.unit + channel * order.channel] = x[
+                from_ + channel * order.x_channel + position * order.x_position
+            ]
 
 
 @register_jitable
