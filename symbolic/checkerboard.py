@@ -16,17 +16,16 @@ With several axes the numbers are products of those of the axes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import gcd, prod
-from textwrap import wrap
 
 from sympy import Array, Integer
 
 from symbolic.arguments import Padding, PerAxis, Sizes, integer, per_axis
 from symbolic.arrays import Index, filled, indices
-from symbolic.drawing import WIDTH, Grid, bracketed, fits, latex_matrix, matrix
+from symbolic.drawing import Grid, bracketed, fits, latex_matrix, matrix, wrapped
 from symbolic.sizes import Axis, conv_transpose_axes
 from symbolic.steps import Step, Stepwise
 from symbolic.theorem import Refuted, Theorem
@@ -116,7 +115,7 @@ class Coverage(Stepwise):
             else:
                 lines.append(f"{name}, and {s} divides {k}")
         text = r"\text{uniform} \iff \gcd(s, d) = 1 \text{ and } s \mid k \text{ on each axis}"
-        return Step("Uniform:" if self.uniform else "Not uniform:", _wrapped(lines), text)
+        return Step("Uniform:" if self.uniform else "Not uniform:", wrapped(lines), text)
 
 
 def coverage(
@@ -301,7 +300,7 @@ count' = 1
         steps.append(
             Step(
                 f"On axis {a} the residue of t + p modulo {s} says which taps j have {d}*j = t + p there:",
-                _wrapped(f"residue {r}: taps {', '.join(map(str, js)) or 'none'}" for r, js in taps.items()),
+                wrapped(f"residue {r}: taps {', '.join(map(str, js)) or 'none'}" for r, js in taps.items()),
                 rf"c(r) = \left|\{{ j : {d} j \equiv r \bmod {s} \}}\right| = {counts[0]}",
             )
         )
@@ -407,14 +406,14 @@ counts = (2, 0)
         (
             Step(
                 "Every s/g taps in a row, with g = gcd(s, d), hit each multiple of g once, and no other residue:",
-                _wrapped(
+                wrapped(
                     f"d = {d} mod {s}: g = {g}, {len(hit)} taps hit {', '.join(map(str, hit))}" for d, g, hit in hits
                 ),
                 r"\{ d j \bmod s : j_0 \le j < j_0 + s/g \} = \{ 0, g, 2 g, \ldots, s - g \}",
             ),
             Step(
                 f"So of k taps they are hit floor(k*g/s) or ceil(k*g/s) times; the least and most for k = 1 to {s}:",
-                _wrapped(
+                wrapped(
                     f"d = {d} mod {s}: " + "  ".join(f"{a}..{b}{' uniform' * u}" for a, b, u in row) for d, row in table
                 ),
                 r"c(r) \in \left\{ \left\lfloor \tfrac{k g}{s} \right\rfloor, "
@@ -444,10 +443,6 @@ def _nearest(k: int, s: int, d: int) -> tuple[int, ...]:
     return (below,) if k == below > 0 else tuple(size for size in (below, below + s) if size)
 
 
-def _wrapped(lines: Iterable[str]) -> tuple[str, ...]:
-    return tuple(part for line in lines for part in wrap(line, WIDTH, subsequent_indent="    "))
-
-
 def _drawn(numbers: Array) -> tuple[str, ...]:
     """As a matrix, or row by row if that is too wide for a terminal."""
     grid = Grid.of(numbers)
@@ -458,7 +453,7 @@ def _drawn(numbers: Array) -> tuple[str, ...]:
     rows: dict[Index, list[str]] = {row: [] for row in indices(tuple(first))}
     for (*row, _), number in grid.elements.items():
         rows[tuple(row)].append(str(number))
-    return _wrapped(f"{bracketed((*row, ':'))} {' '.join(texts)}" for row, texts in rows.items())
+    return wrapped(f"{bracketed((*row, ':'))} {' '.join(texts)}" for row, texts in rows.items())
 
 
 def _told(values: Sequence[int]) -> str:

@@ -6,7 +6,8 @@ reaches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from textwrap import wrap
 from typing import NamedTuple
 
 from sympy import Array, Expr, latex
@@ -102,6 +103,15 @@ def beside(*parts: Block | str) -> Block:
         above = (height - len(block)) // 2
         filled.append([blank] * above + block + [blank] * (height - len(block) - above))
     return [" ".join(line) for line in zip(*filled, strict=True)]
+
+
+def wrapped(lines: Iterable[str]) -> tuple[str, ...]:
+    """Lines that fit, continued further in where one is too long.
+
+    >>> wrapped(["y[0] = " + " + ".join("abcdefghijklmnopqrstuvwxyz")])[1]
+    '    v + w + x + y + z'
+    """
+    return tuple(piece for line in lines for piece in wrap(line, WIDTH, subsequent_indent="    "))
 
 
 def fits(block: Block) -> bool:

@@ -22,7 +22,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from textwrap import wrap
 from typing import Any, NamedTuple
 
 from sympy import (
@@ -49,7 +48,7 @@ from sympy.logic.boolalg import Boolean
 
 from symbolic.arguments import Padding, PerAxis, integer, integer_or_symbolic, padding_pairs, per_axis, shown
 from symbolic.arrays import filled, indices
-from symbolic.drawing import WIDTH
+from symbolic.drawing import wrapped
 from symbolic.problem import Operator, read_plain_problem
 from symbolic.steps import Step, Stepwise
 
@@ -507,7 +506,7 @@ def _definition(operator: Operator, y: Expr, axes: Sequence[AxisSymbols]) -> Ste
     below = r" \\ ".join(map(latex, joined))
     return Step(
         "By definition, output t is the sum of all products that meet there:",
-        _wrapped([f"{y} = sum of {product}", *lines]),
+        wrapped([f"{y} = sum of {product}", *lines]),
         rf"{latex(y)} = \sum_{{\substack{{{below}}}}} {latex(product)}",
     )
 
@@ -550,7 +549,7 @@ def _conclusion(y: Expr, parts: Sequence[_Part]) -> Step:
     lines = [f"{y} = sum of {product}", *(f"  over {p.index} from {p.first} to {p.last}" for p in parts)]
     lines += [f"  where {_equation(part.condition)}" for part in parts if part.condition != true]
     formula = f"{latex(y)} = {latex(total)}"
-    return Step("So output t is, with an empty sum where b is less than a:", _wrapped(lines), formula)
+    return Step("So output t is, with an empty sum where b is less than a:", wrapped(lines), formula)
 
 
 def _told(title: str, values: Mapping[str, Sequence[Expr]]) -> Step:
@@ -570,11 +569,7 @@ def _defined(title: str, parts: Sequence[_Part], names: str) -> Step:
 def _equations(title: str, named: Sequence[tuple[Symbol, Expr]]) -> Step:
     body = r" \\ ".join(f"{latex(symbol)} &= {latex(value)}" for symbol, value in named)
     formula = rf"\begin{{aligned}} {body} \end{{aligned}}"
-    return Step(title, _wrapped([f"{symbol} = {value}" for symbol, value in named]), formula)
-
-
-def _wrapped(lines: Sequence[str]) -> tuple[str, ...]:
-    return tuple(piece for line in lines for piece in wrap(line, WIDTH, subsequent_indent="    "))
+    return Step(title, wrapped([f"{symbol} = {value}" for symbol, value in named]), formula)
 
 
 def _equation(relation: Eq) -> str:

@@ -17,13 +17,12 @@ from __future__ import annotations
 from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from math import gcd, prod
-from textwrap import wrap
 from typing import Any
 
 from symbolic import scatter
 from symbolic.arguments import Padding, PerAxis, Sizes, per_axis
 from symbolic.arrays import Index, array, indices
-from symbolic.drawing import WIDTH
+from symbolic.drawing import wrapped
 from symbolic.problem import read_plain_problem
 from symbolic.sizes import Axis
 from symbolic.steps import Step, Stepwise
@@ -64,7 +63,7 @@ class StructuralZeros(Stepwise):
         return (
             Step(
                 "Outputs that no product reaches, whatever x and w are:",
-                _wrapped([f"{name} = {_listed(zeros)}" for name, zeros in zip(names, self.zeros, strict=True)]),
+                wrapped([f"{name} = {_listed(zeros)}" for name, zeros in zip(names, self.zeros, strict=True)]),
                 r" \qquad ".join(rf"{name} \in {_set(zeros)}" for name, zeros in zip(names, self.zeros, strict=True)),
             ),
             *told,
@@ -246,7 +245,7 @@ def _scattered(where: str, k: int, s: int, d: int) -> Step:
         raise Refuted("scatter reaches every output that is not near the ends", {"input_size": inputs, "t": t})
     return Step(
         f"{where}Scatter with symbols, {inputs} inputs, reaches these outputs, of every phase:",
-        _wrapped([f"t = {_listed(tuple(reached))}"]),
+        wrapped([f"t = {_listed(tuple(reached))}"]),
         rf"t \in {_set(tuple(reached))}",
     )
 
@@ -296,7 +295,7 @@ def _explained(where: str, axis: Axis, zeros: Index) -> list[Step]:
     ends = tuple(t for t in zeros if taps[(t + axis.crop) % axis.stride])
     if ends:
         title = f"{where}These outputs have taps, but the inputs for them lie beside x:"
-        result.append(Step(title, _wrapped([f"t = {_listed(ends)}"]), rf"t \in {_set(ends)}"))
+        result.append(Step(title, wrapped([f"t = {_listed(ends)}"]), rf"t \in {_set(ends)}"))
     return result
 
 
@@ -318,7 +317,7 @@ def _listed_phases(where: str, s: int, d: int, phases: Sequence[Index]) -> Step:
         rows.append(r"&\;\;\vdots")
     title = f"{where}The phases r = (t + p) modulo {s}, where gcd({s}, {d}) = {g}:"
     body = r" \\ ".join(rows)
-    return Step(title, _wrapped(lines), rf"\begin{{aligned}} {body} \end{{aligned}}")
+    return Step(title, wrapped(lines), rf"\begin{{aligned}} {body} \end{{aligned}}")
 
 
 def _suffixes(axes: int) -> list[str]:
@@ -337,7 +336,3 @@ def _listed(places: Index) -> str:
 
 def _set(places: Index) -> str:
     return rf"\{{{', '.join(map(str, places))}\}}"
-
-
-def _wrapped(lines: Sequence[str]) -> tuple[str, ...]:
-    return tuple(piece for line in lines for piece in wrap(line, WIDTH, subsequent_indent="    "))
