@@ -70,13 +70,17 @@ def prepare_transformed(
     step = pack.ITEM * channels_out
     workers = min(threads, groups * ceil(channels_in / pack.ITEM))
     between = channels_out * max(prod(rows[:a]) * prod(taps[a:]) for a in range(len(matrices)))
-    scratch = lent_empty(workers * 3 * max(between, prod(rows) * step), w.dtype).reshape(workers, 3, -1)
+    scratch = (
+        lent_empty(workers * 2 * between, w.dtype).reshape(workers, 2, -1),
+        lent_empty(workers * prod(rows) * step, w.dtype).reshape(workers, -1),
+    )
     by_axis = [prod(rows[a + 1 :]) * step for a in range(len(matrices))]
     packing = _packing(scheme, workers, np.array([0, channels_out, 1, 0]), by_axis, memory)
     each = packing._replace(places=packing.places[0])
-    work = weights.pack_items.reached(scheme.exact, w.dtype.char, 0, workers, transforms, *each, scratch[0])
+    of_workers = [rows[0] for rows in scratch]
+    work = weights.pack_items.reached(scheme.exact, w.dtype.char, 0, workers, transforms, *each, *of_workers)
     spoiled = np.zeros(PARTS, np.int64)
-    launch(weights.pack_transformed, threads, scheme.exact, work, transforms, *packing, scratch, spoiled)
+    launch(weights.pack_transformed, threads, scheme.exact, work, transforms, *packing, *scratch, spoiled)
     return None if np.any(spoiled) else packing.packed
 
 

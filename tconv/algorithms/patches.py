@@ -38,8 +38,9 @@ from tconv.transforms import TRANSFORMS
 SUMS_BYTES = 192 * 1024  # of one block of rows, in the second-level cache
 ROW_CHUNKS = 8  # most
 LOSS = 4.0  # what is lost in accuracy at most, where an algorithm is not asked for by name
-# Measured cycles: for each vector that a transform reads or writes, and to gather one row of a window's vectors.
-TRANSFORM, GATHER = (1.0, 19.0) if NARROW else (2.7, 8.6)
+# Measured cycles: for each vector that a transform reads or writes, those of a panel apart, and to gather one row of a
+# window's vectors. A panel is written to the second-level cache.
+TRANSFORM, READ, WRITTEN, GATHER = (1.0, 1.0, 1.0, 19.0) if NARROW else (2.7, 1.0, 7.0, 8.6)
 
 _CHOICE = Choice(channels_in_lanes=False, aligned_outer=True, aligned_last=True, rows_shared=False)
 
@@ -277,11 +278,11 @@ def _cycles(problem: Problem, cut: Cut, axes: tuple[PatchedAxis, ...]) -> tuple[
     vectors = ceil(columns / lanes)
     last = axes[-1]
     windows = [axis.window for axis in axes]
-    moved, done = 0, 1
+    moved, done = 0.0, 1
     for a, axis in enumerate(axes):
-        moved += done * (axis.window + axis.rows) * prod(windows[a + 1 :])
+        moved += done * (READ * axis.window + WRITTEN * axis.rows) * prod(windows[a + 1 :])
         done *= axis.rows
-    gathering = GATHER * runs * depth * prod(windows) + TRANSFORM * vectors * depth * moved
+    gathering = GATHER * runs * depth * prod(windows) + vectors * depth * moved
     product_cycles = writing = 0.0
     for group in groups_of(problem, axes):
         for family in last.families:

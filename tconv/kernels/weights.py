@@ -48,23 +48,22 @@ def _along(before, matrix, taps, rows, after, source, target, to, step):
 
 
 @register_jitable
-def _transform_channel(transforms, channels_out, source, w, scratch, to, step):
+def _transform_channel(transforms, channels_out, source, w, between, room, to, step):
     """One channel in, axis after axis, channels out side by side; in the end rows lie ``step`` apart from ``to`` on."""
     axes = transforms.taps.shape[0]
     for tap in range(transforms.places.shape[0]):
         for channel in range(channels_out):
-            scratch[0, tap * channels_out + channel] = w[
+            between[0, tap * channels_out + channel] = w[
                 source + transforms.places[tap] + channel * transforms.strides[2]
             ]
     before, after = 1, transforms.places.shape[0] * channels_out
     for a in range(axes):
         taps, rows = transforms.taps[a], transforms.rows[a]
         after //= taps
-        last = a + 1 == axes
-        _along(
-            before, transforms.matrices[a], taps, rows, after, scratch[a % 2], scratch[2 if last else (a + 1) % 2],
-            to if last else 0, step if last else after,
-        )  # fmt: skip
+        if a + 1 < axes:
+            _along(before, transforms.matrices[a], taps, rows, after, between[a % 2], between[(a + 1) % 2], 0, after)
+        else:
+            _along(before, transforms.matrices[a], taps, rows, after, between[a % 2], room, to, step)
         before *= rows
 
 
@@ -83,7 +82,8 @@ def pack_items(
     w,
     packed,
     places,
-    scratch,
+    between,
+    room,
 ):
     """Every ``workers``-th item of work, from the first on: a few channels of one group."""
     chunks = (shape.channels_in + ITEM - 1) // ITEM
@@ -94,28 +94,28 @@ def pack_items(
         for channel in range(first, end):
             source = group * transforms.strides[0] + channel * transforms.strides[1]
             _transform_channel(
-                transforms, shape.channels_out, source, w, scratch, (channel - first) * shape.channels_out,
+                transforms, shape.channels_out, source, w, between, room, (channel - first) * shape.channels_out,
                 ITEM * shape.channels_out,
             )  # fmt: skip
         pack_channels(
-            group, first, end, first, shape, sections, blocks, segments, streams, taps, strides, scratch[2], packed,
-            places,
-        )  # fmt: skip
+            group, first, end, first, shape, sections, blocks, segments, streams, taps, strides, room, packed, places
+        )
 
 
 @compiled
 def pack_transformed(
-    work, transforms, shape, sections, blocks, segments, streams, taps, strides, w, packed, places, scratch, spoiled
-):
+    work, transforms, shape, sections, blocks, segments, streams, taps, strides, w, packed, places, between, room,
+    spoiled,
+):  # fmt: skip
     """The same as ``pack.pack``, for weights that are transformed first.
 
-    ``taps`` and ``strides`` are about transformed weights: ``[*rows, in, out]`` for a few channels in, which is the
-    third row of each worker's ``scratch``. The first two are for what is between two axes.
+    ``taps`` and ``strides`` are about transformed weights: ``[*rows, in, out]`` for a few channels in, which a worker
+    makes in its row of ``room``; ``between`` holds what is between two axes.
     """
-    for worker in prange(scratch.shape[0]):
+    for worker in prange(room.shape[0]):
         call(
-            work, np.int64(worker), scratch.shape[0], transforms, shape, sections, blocks, segments, streams, taps,
-            strides, w, packed, places[worker], scratch[worker],
+            work, np.int64(worker), room.shape[0], transforms, shape, sections, blocks, segments, streams, taps,
+            strides, w, packed, places[worker], between[worker], room[worker],
         )  # fmt: skip
     for part in prange(spoiled.shape[0]):
         spoiled[part] = count_spoiled(packed, part, spoiled.shape[0])
