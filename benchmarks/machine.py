@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-_VECTOR_FEATURES = ("fma", "avx2", "avx512f", "amx_tile", "asimd", "sve", "sve2")
+_VECTOR_FEATURES = ("fma", "avx2", "avx512f", "asimd", "sve", "sve2")
 
 
 def describe() -> dict[str, Any]:
