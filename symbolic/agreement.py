@@ -7,14 +7,13 @@ differences are polynomials that expand to zero, and that holds for every value 
 from __future__ import annotations
 
 from collections.abc import Callable
-from textwrap import wrap
 from typing import Any
 
 from sympy import Array
 
-from symbolic.arguments import shown
+from symbolic.arguments import counted, shown
 from symbolic.arrays import filled, read
-from symbolic.drawing import WIDTH, Grid, fits, latex_matrix, matrix
+from symbolic.drawing import Grid, fits, latex_matrix, matrix, wrapped
 from symbolic.equality import difference, equations, equations_latex
 from symbolic.expansion import ROUTES, conv, conv_transpose
 from symbolic.problem import Operator
@@ -97,7 +96,7 @@ def prove_routes_agree(operator: Operator, x: Any, w: Any, bias: Any = None, **a
     return Theorem(
         Step(
             f"All routes of the {_NAMES[operator]} give the same expressions:",
-            tuple(wrap(" = ".join(routes), WIDTH)),
+            wrapped([" = ".join(routes)]),
             " = ".join(_by("y", route) for route in routes),
         ),
         (
@@ -123,7 +122,7 @@ def _zero(first: str, route: str, zeros: Array) -> Step:
     small = fits(drawing) and len(drawing) <= _MOST
     return Step(
         f"By {_words(route)}, minus the same by {_words(first)}, expanded:",
-        tuple(drawing if small else [f"0 for each of the {len(zeros)} outputs"]),
+        tuple(drawing if small else [f"0 for each of the {counted(len(zeros), 'output')}"]),
         f"{_by('y', route)} - {_by('y', first)} = {latex_matrix(Grid.of(zeros)) if small else 0}",
     )
 

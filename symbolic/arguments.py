@@ -5,7 +5,7 @@ A message about a wrong one is one line: the argument, what was given, what it m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from operator import index
 from typing import Any, SupportsIndex, TypeAlias
 
@@ -33,6 +33,21 @@ def shown(value: object) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 4] + " ..."
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things, in words.
+
+    >>> counted(1, "tap"), counted(2, "tap")
+    ('1 tap', '2 taps')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def require_callable(name: str, value: Any) -> None:
+    """Nothing if it can be called."""
+    if not callable(value):
+        raise TypeError(f"{name}: got {shown(value)}; must be callable")
+
+
 def integer(name: str, value: Any) -> int:
     """``value`` as an int; neither True nor 2.0 will do."""
     if isinstance(value, bool) or not _is_integer(value):
@@ -50,6 +65,16 @@ def nonnegative(name: str, value: Any) -> Sizes:
     """One or more sizes."""
     values = (value,) if _is_integer(value) else _items(name, value, "an integer or several")
     return tuple(_at_least(0, name, integer(name, v), "") for v in values)
+
+
+def number_of_axes(*arguments: Any) -> int:
+    """How many spatial axes there are: as many as the longest of the arguments that have one value per axis.
+
+    >>> number_of_axes(3, (2, 2), [(0, 1), (1, 0)], "same")
+    2
+    """
+    several = (a for a in arguments if isinstance(a, Sized) and not isinstance(a, str) and not _is_integer(a))
+    return max([1, *map(len, several)])
 
 
 def per_axis(name: str, value: Any, axes: int, *, lowest: int, read: Read = integer) -> tuple[Any, ...]:
@@ -105,7 +130,9 @@ def _items(name: str, value: Any, what: str, count: int | None = None) -> tuple[
     if items is None:
         raise TypeError(f"{name}: got {shown(value)}; must be {what}")
     if count is not None and len(items) != count:
-        raise ValueError(f"{name}: got {shown(value)} with {len(items)} values; must be {what}, here {count}")
+        raise ValueError(
+            f"{name}: got {shown(value)} with {counted(len(items), 'value')}; must be {what}, here {count}"
+        )
     return items
 
 

@@ -23,7 +23,7 @@ Pairs = tuple[tuple[tuple[int, int], ...], ...]
 """For each output, the (tap, input) whose products it is the sum of."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bilinear(Stepwise):
     """A bilinear algorithm: ``print`` it, or let a notebook show it.
 

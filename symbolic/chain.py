@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
-from symbolic.arguments import nonnegative, per_axis, shown
+from symbolic.arguments import counted, nonnegative, per_axis, shown
 from symbolic.sizes import conv_axes
 from symbolic.solver import (
     AxesSolutions,
@@ -247,7 +247,8 @@ def solve_decoder(
     else:
         layers = [_read_layer("decoder", layer, _LAYER) for layer in _listed("decoder", decoder)]
         if len(layers) != len(convolutions):
-            raise ValueError(f"decoder: got {len(layers)} layers; must be {len(convolutions)}, as the encoder has")
+            got = counted(len(layers), "layer")
+            raise ValueError(f"decoder: got {got}; must be {len(convolutions)}, as the encoder has")
     several = isinstance(input, list | tuple)
     for level, layer in enumerate(layers):
         if every_level or level == len(layers) - 1:

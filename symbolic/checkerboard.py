@@ -17,22 +17,21 @@ With several axes the numbers are products of those of the axes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from math import gcd, prod
 
 from sympy import Array, Integer
 
-from symbolic.arguments import Padding, PerAxis, Sizes, integer, per_axis
+from symbolic.arguments import Padding, PerAxis, Sizes, counted, integer, number_of_axes, per_axis, require_callable
 from symbolic.arrays import Index, filled, indices
 from symbolic.drawing import Grid, bracketed, fits, latex_matrix, matrix, wrapped
 from symbolic.sizes import Axis, conv_transpose_axes
 from symbolic.steps import Step, Stepwise
 from symbolic.theorem import Refuted, Theorem
-from symbolic.transposition import number_of_axes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Coverage(Stepwise):
     """How many products each output adds up: ``print`` it, or let a notebook show it.
 
@@ -44,7 +43,7 @@ class Coverage(Stepwise):
         For each axis, the number at each of its outputs; the number at an output is the product.
     """
 
-    axes: tuple[Axis, ...] = field(repr=False)
+    axes: tuple[Axis, ...]
     along: tuple[Sizes, ...]
 
     @cached_property
@@ -176,7 +175,7 @@ def coverage(
     >>> symbolic.coverage(4, 4, stride=2, padding=1).counts
     [1, 2, 2, 2, 2, 2, 2, 1]
     """
-    axes = number_of_axes(input_size, kernel_size)
+    axes = number_of_axes(input_size, kernel_size, stride, padding, output_padding, output_size, dilation)
     found = conv_transpose_axes(
         per_axis("input_size", input_size, axes, lowest=0),
         per_axis("kernel_size", kernel_size, axes, lowest=0),
@@ -219,7 +218,7 @@ def nearest_uniform_kernel_sizes(
     -------
     tuple of int, or tuple of these
         The size itself if it is uniform; else the nearest smaller one, if that is not 0, and the nearest larger one;
-        nothing if no size is uniform. One such tuple per axis if `kernel_size` is a sequence.
+        nothing if no size is uniform. One such tuple per axis if an argument is a sequence.
 
     Raises
     ------
@@ -234,7 +233,7 @@ def nearest_uniform_kernel_sizes(
     >>> symbolic.nearest_uniform_kernel_sizes((2, 4, 3), stride=(3, 2, 2), dilation=(1, 1, 2))
     ((3,), (4,), ())
     """
-    axes = number_of_axes(kernel_size)
+    axes = number_of_axes(kernel_size, stride, dilation)
     found = tuple(
         map(
             _nearest,
@@ -243,7 +242,8 @@ def nearest_uniform_kernel_sizes(
             per_axis("dilation", dilation, axes, lowest=1),
         )
     )
-    return found if isinstance(kernel_size, Sequence) else found[0]
+    several = any(isinstance(argument, Sequence) for argument in (kernel_size, stride, dilation))
+    return found if several else found[0]
 
 
 def prove_uniform(kernel_size: PerAxis, *, stride: PerAxis = 1, dilation: PerAxis = 1) -> Theorem:
@@ -274,7 +274,8 @@ def prove_uniform(kernel_size: PerAxis, *, stride: PerAxis = 1, dilation: PerAxi
     <BLANKLINE>
       kernel size 4, stride 2, dilation 3
     <BLANKLINE>
-    On axis 0 the residue of t + p modulo 2 says which taps j have 3*j = t + p there:
+    On axis 0 the residue of t + p modulo 2 says which taps j have 3*j = t + p
+    there:
     <BLANKLINE>
       residue 0: taps 0, 2
       residue 1: taps 1, 3
@@ -300,13 +301,13 @@ count' = 1
         steps.append(
             Step(
                 f"On axis {a} the residue of t + p modulo {s} says which taps j have {d}*j = t + p there:",
-                wrapped(f"residue {r}: taps {', '.join(map(str, js)) or 'none'}" for r, js in taps.items()),
+                wrapped(f"residue {r}: {_taps(js)}" for r, js in taps.items()),
                 rf"c(r) = \left|\{{ j : {d} j \equiv r \bmod {s} \}}\right| = {counts[0]}",
             )
         )
     return Theorem(
         Step(
-            f"Every output far from the borders adds up {prod(numbers)} products:",
+            f"Every output far from the borders adds up {counted(prod(numbers), 'product')}:",
             (f"kernel size {_told(sizes)}, stride {_told(strides)}, dilation {_told(dilations)}",),
             rf"k = {_told(sizes)}, \quad s = {_told(strides)}, \quad d = {_told(dilations)}",
         ),
@@ -318,17 +319,17 @@ def prove_uniform_condition(stride: int, *, claim: Callable[[int, int, int], boo
     """For one axis with a given stride, and every kernel size and dilation: when the interior is uniform.
 
     For k >= 1 taps it is if and only if gcd(s, d) = 1 and s divides k. The proof looks at all remainders of k and d
-    modulo s, which is enough: ``d*j mod s`` depends on d modulo s only, and s more taps add the same number to every
-    residue that is hit at all.
+    modulo s, which is enough for this condition: ``d*j mod s`` depends on d modulo s only, and s more taps add the
+    same number to every residue that is hit at all. Another one may be claimed for a range of k and d.
 
     Parameters
     ----------
     stride : int
         >= 1.
     claim : callable, optional
-        From kernel size k, stride s and dilation d to whether the interior is claimed to be uniform. It is asked for
-        1 <= k <= s and 1 <= d <= s, which stand for all that leave the same remainders modulo s. By default
-        ``gcd(s, d) == 1 and k % s == 0``.
+        From kernel size k, stride s and dilation d to whether the interior is claimed to be uniform. Nothing is known
+        of it but what it says, so it is asked for each k and d from 1 to 3*s, and the theorem is of these alone. By
+        default ``gcd(s, d) == 1 and k % s == 0``, for all k and d.
 
     Returns
     -------
@@ -340,7 +341,7 @@ def prove_uniform_condition(stride: int, *, claim: Callable[[int, int, int], boo
     Refuted
         The claim is false. The ``counterexample`` has k, s and d, and the number at each residue.
     ValueError, TypeError
-        `stride` is not an integer >= 1.
+        `stride` is not an integer >= 1, or `claim` cannot be called.
 
     Examples
     --------
@@ -350,14 +351,16 @@ def prove_uniform_condition(stride: int, *, claim: Callable[[int, int, int], boo
     <BLANKLINE>
       gcd(s, d) = 1 and s divides k, for all k >= 1 and d >= 1
     <BLANKLINE>
-    Every s/g taps in a row, with g = gcd(s, d), hit each multiple of g once, and no other residue:
+    Every s/g taps in a row, with g = gcd(s, d), hit each multiple of g once, and no
+    other residue:
     <BLANKLINE>
       d = 1 mod 4: g = 1, 4 taps hit 0, 1, 2, 3
       d = 2 mod 4: g = 2, 2 taps hit 0, 2
       d = 3 mod 4: g = 1, 4 taps hit 0, 3, 2, 1
-      d = 4 mod 4: g = 4, 1 taps hit 0
+      d = 4 mod 4: g = 4, 1 tap hits 0
     <BLANKLINE>
-    So of k taps they are hit floor(k*g/s) or ceil(k*g/s) times; the least and most for k = 1 to 4:
+    So of k taps they are hit floor(k*g/s) or ceil(k*g/s) times; the least and most
+    for k = 1 to 4:
     <BLANKLINE>
       d = 1 mod 4: 0..1  0..1  0..1  1..1 uniform
       d = 2 mod 4: 0..1  0..1  0..2  0..2
@@ -391,23 +394,40 @@ counts = (2, 0)
             if {*counts[::g]} - {k * g // s, -(-k * g // s)} or any(counts[r] for r in range(s) if r % g):
                 raise ArithmeticError(f"{k} taps hit the residues {counts} times")
             uniform = len(set(counts)) == 1
-            if uniform != bool((g == 1 and k % s == 0) if claim is None else claim(k, s, d)):
-                where = {"k": k, "s": s, "d": d, "counts": counts}
-                raise Refuted("the interior is uniform if and only if as claimed", where)
+            if uniform != (g == 1 and k % s == 0):
+                raise ArithmeticError(f"{k} taps hit the residues {counts} times, with stride {s} and dilation {d}")
             row.append((min(counts), max(counts), uniform))
         table.append((d, row))
-    condition = "gcd(s, d) = 1 and s divides k" if claim is None else "the claim says so"
+    statement = Step(
+        f"With stride {s} the interior is uniform if and only if:",
+        ("gcd(s, d) = 1 and s divides k, for all k >= 1 and d >= 1",),
+        r"\gcd(s, d) = 1 \;\text{ and }\; s \mid k, \quad k \ge 1,\ d \ge 1",
+    )
+    asked = []
+    if claim is not None:
+        require_callable("claim", claim)
+        _refute_condition(claim, s)
+        statement = Step(
+            f"With stride {s} the interior is uniform if and only if the claim says so:",
+            (f"for 1 <= k <= {3 * s} and 1 <= d <= {3 * s}",),
+            rf"1 \le k \le {3 * s}, \quad 1 \le d \le {3 * s}",
+        )
+        asked.append(
+            Step(
+                f"Taps counted and the claim asked for each k and d in turn: {9 * s * s} cases, no exception.",
+                statement.drawing,
+                statement.formula,
+            )
+        )
     return Theorem(
-        Step(
-            f"With stride {s} the interior is uniform if and only if:",
-            (f"{condition}, for all k >= 1 and d >= 1",),
-            r"\gcd(s, d) = 1 \;\text{ and }\; s \mid k" if claim is None else r"\text{as claimed}",
-        ),
+        statement,
         (
             Step(
                 "Every s/g taps in a row, with g = gcd(s, d), hit each multiple of g once, and no other residue:",
                 wrapped(
-                    f"d = {d} mod {s}: g = {g}, {len(hit)} taps hit {', '.join(map(str, hit))}" for d, g, hit in hits
+                    f"d = {d} mod {s}: g = {g}, {counted(len(hit), 'tap')} hit{'s' * (len(hit) == 1)} "
+                    f"{', '.join(map(str, hit))}"
+                    for d, g, hit in hits
                 ),
                 r"\{ d j \bmod s : j_0 \le j < j_0 + s/g \} = \{ 0, g, 2 g, \ldots, s - g \}",
             ),
@@ -420,8 +440,23 @@ counts = (2, 0)
                 r"\left\lceil \tfrac{k g}{s} \right\rceil \right\} \text{ for } g \mid r, "
                 r"\qquad c(r) = 0 \text{ for } g \nmid r",
             ),
+            *asked,
         ),
     )
+
+
+def _refute_condition(claim: Callable[[int, int, int], bool], s: int) -> None:
+    """Look for a k and d of up to three strides for which the claim is false."""
+    for d in range(1, 3 * s + 1):
+        for k in range(1, 3 * s + 1):
+            counts = tap_counts(k, s, d)
+            if bool(claim(k, s, d)) != (len(set(counts)) == 1):
+                where = {"k": k, "s": s, "d": d, "counts": counts}
+                raise Refuted("the interior is uniform if and only if as claimed", where)
+
+
+def _taps(taps: Sequence[int]) -> str:
+    return f"tap{'s' * (len(taps) > 1)} {', '.join(map(str, taps))}" if taps else "no tap"
 
 
 def _count(axis: Axis, t: int) -> int:

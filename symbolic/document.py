@@ -21,7 +21,7 @@ from symbolic.windows import ConvTrace, trace_conv
 Trace: TypeAlias = ConvTransposeTrace | ConvTrace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Example(Stepwise):
     """A worked example, with stride 1 and no padding: ``print`` it, or let a notebook show it.
 

@@ -109,7 +109,7 @@ def wrapped(lines: Iterable[str]) -> tuple[str, ...]:
     """Lines that fit, continued further in where one is too long.
 
     >>> wrapped(["y[0] = " + " + ".join("abcdefghijklmnopqrstuvwxyz")])[1]
-    '    v + w + x + y + z'
+    '    + s + t + u + v + w + x + y + z'
     """
     return tuple(piece for line in lines for piece in wrap(line, WIDTH, subsequent_indent="    "))
 

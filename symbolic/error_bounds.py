@@ -1,8 +1,10 @@
 """Bounds on rounding errors: proved for every order of summation, and exact as numbers.
 
-In floating point, an operation gives its exact result times ``1 + e`` with ``|e| <= u``, half the distance from 1 to
-the next larger number; underflow and overflow aside. If no product of a sum meets more than n roundings on its way
-into the result, then the result is off by at most ``gamma(n)`` times the sum of the products' sizes::
+The model of rounding is ``fl(a op b) = (a op b)*(1 + e)`` with ``|e| <= u``, half the distance from 1 to the next
+larger number. Floating point keeps to it, underflow and overflow aside: what is true in the model is true there. Not
+the other way round, as the model allows more: in floating point, to add 0 is exact. If no product of a sum meets more
+than n roundings on its way into the result, then the result is off by at most ``gamma(n)`` times the sum of the
+products' sizes::
 
     gamma(n) = n*u / (1 - n*u)
 
@@ -22,8 +24,9 @@ from typing import Any
 from sympy import Abs, Add, Array, Expr, ImmutableMatrix, Integer, Pow, Rational, Symbol, expand, latex
 
 from symbolic import scatter, sliding_window
-from symbolic.arguments import Padding, PerAxis, integer, shown
+from symbolic.arguments import Padding, PerAxis, counted, integer, shown
 from symbolic.bilinear import Bilinear
+from symbolic.drawing import wrapped
 from symbolic.points import positive
 from symbolic.problem import Operator, read_problem
 from symbolic.steps import Step, Stepwise
@@ -154,6 +157,10 @@ def prove_error_bound(
 ) -> Theorem:
     """That a sum of products is off by at most ``gamma(n)`` times the sum of their sizes, in any order of summation.
 
+    It is about the model of rounding, ``fl(a op b) = (a op b)*(1 + e)`` with ``|e| <= u``. What is proved holds in
+    floating point too, underflow and overflow aside. What is refuted may be true there: the counterexample is one of
+    the model, not of operands in `dtype`.
+
     Parameters
     ----------
     products : int
@@ -163,19 +170,19 @@ def prove_error_bound(
     roundings : int, optional
         The n of the claim; K by default, or K + 1 with a bias.
     dtype : {"float32", "float64"}
-        Of the operands and of every operation.
+        u is 2**-24 or 2**-53.
 
     Returns
     -------
     symbolic.theorem.Theorem
-        The statement, and a proof in the model of floating point that this module's beginning describes.
+        The statement, and a proof in the model.
 
     Raises
     ------
     symbolic.theorem.Refuted
-        `roundings` are too few. The counterexample has the ``order`` of summation and what each operation's error
-        ``e`` is, and then the ``error`` of the first product, relative to its size, beside the ``bound``. The other
-        products are 0.
+        `roundings` are too few in the model. The counterexample has the ``order`` of summation and what each
+        operation's error ``e`` is, and then the ``error`` of the first product, relative to its size, beside the
+        ``bound``. The other products are 0.
     ValueError, TypeError
         A number is not an integer or too small or too large, or there is no such `dtype`.
 
@@ -183,12 +190,12 @@ def prove_error_bound(
     --------
     >>> from symbolic import prove_error_bound
     >>> print(prove_error_bound(3))
-    Added up in float32 in any order, 3 products are off by at most:
+    In the model of rounding, added up in any order, 3 products are off by at most:
     <BLANKLINE>
       gamma(3) * (sum of |p|)
       gamma(3) = n*u/(1 - n*u) = 3/16777213
     <BLANKLINE>
-    In float32 each operation is exact but for a factor 1 + e:
+    In the model each operation is exact but for a factor 1 + e, as in float32:
     <BLANKLINE>
       p[k]: x[i]*w[j]*(1 + e);  a + b: (a + b)*(1 + e);  |e| <= u = 2**-24
     <BLANKLINE>
@@ -204,36 +211,38 @@ def prove_error_bound(
       (1 - u)*(1 - k*u) - (1 - (k + 1)*u) = k*u**2 >= 0
       (1 - k*u) - (1 + u)*(1 - (k + 1)*u) = k*u**2 + u**2 >= 0
 
-    One rounding fewer would not do:
+    One rounding fewer would not do in the model:
 
     >>> prove_error_bound(2, roundings=1)  # doctest: +NORMALIZE_WHITESPACE
     Traceback (most recent call last):
     ...
-    symbolic.theorem.Refuted: 2 products, added up in float32 in any order, are off by at most gamma(1) times their
-        sizes: false for order = p[0] + p[1], e = 1/16777216, error = -1 + (16777217/16777216)**2, bound = 1/16777215
+    symbolic.theorem.Refuted: in the model of rounding fl(a op b) = (a op b)*(1 + e), |e| <= u = 2**-24, 2 products,
+        added up in any order, are off by at most gamma(1) times their sizes: false for
+        order = p[0] + p[1], e = 1/16777216, error = -1 + (16777217/16777216)**2, bound = 1/16777215
     """
     count = positive("products", products)
     terms = count + bool(bias)
     n = terms if roundings is None else integer("roundings", roundings)
     bound, u = gamma(n, dtype), Rational(1, 2 ** _digits(dtype))
-    summands = f"{count} product{'s' * (count > 1)}{' and a bias' if bias else ''}"
+    summands = f"{counted(count, 'product')}{' and a bias' if bias else ''}"
     are = "is" if terms == 1 else "are"
-    claim = f"{summands}, added up in {dtype} in any order, {are} off by at most gamma({n}) times their sizes"
+    model = f"in the model of rounding fl(a op b) = (a op b)*(1 + e), |e| <= u = 2**-{_digits(dtype)}"
+    claim = f"{model}, {summands}, added up in any order, {are} off by at most gamma({n}) times their sizes"
     if n < terms and (1 + u) ** terms - 1 > bound:
         error = Add(Pow(1 + u, terms, evaluate=False), -1, evaluate=False)  # too long to be written out
         raise Refuted(claim, {"order": _one_after_the_other(count, bias), "e": u, "error": error, "bound": bound})
     sizes = "|b| + sum of |p|" if bias else "sum of |p|"
     sizes_latex = r"|b| + \sum_k |p_k|" if bias else r"\sum_k |p_k|"
     statement = Step(
-        f"Added up in {dtype} in any order, {summands} {are} off by at most:",
-        (f"gamma({n}) * ({sizes})", f"gamma({n}) = n*u/(1 - n*u) = {bound}"),
+        f"In the model of rounding, added up in any order, {summands} {are} off by at most:",
+        wrapped([f"gamma({n}) * ({sizes})", f"gamma({n}) = n*u/(1 - n*u) = {bound}"]),
         rf"\left|\hat{{y}} - y\right| \le \gamma_{{{n}}} \left({sizes_latex}\right), \quad "
         rf"\gamma_{{{n}}} = {latex(bound)}",
     )
     return Theorem(statement, (_rounded(dtype), _in_any_order(terms, bias), _factors(terms, n, u)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TransformBound(Stepwise):
     """How far outputs of a bilinear algorithm may be off: ``print`` it, or let a notebook show it.
 
@@ -300,7 +309,7 @@ class TransformBound(Stepwise):
         sizes = [max(transform.sizes) for transform in self.transforms]
         direct = [max(map(len, transform.pairs)) for transform in self.transforms]
         rows = [_of_matrices(transform, self.dtype) for transform in self.transforms]
-        counted = [
+        each = [
             *(
                 f"{name}: {taps} for the taps, {inputs} for the inputs, {outputs} for the outputs"
                 for name, (taps, inputs, outputs) in zip(names, rows, strict=True)
@@ -313,19 +322,23 @@ class TransformBound(Stepwise):
         return (
             Step(
                 "For taps and inputs of at most 1, the sizes of an output's products add up to:",
-                (
-                    *(f"{a}: {b}, and {c} in the direct sum" for a, b, c in zip(names, sizes, direct, strict=True)),
-                    f"over {self.channels_in} channel{'s' * (self.channels_in > 1)}: {self.size}",
+                wrapped(
+                    [
+                        *(f"{a}: {b}, and {c} in the direct sum" for a, b, c in zip(names, sizes, direct, strict=True)),
+                        f"over {counted(self.channels_in, 'channel')}: {self.size}",
+                    ]
                 ),
                 rf"{self.channels_in} \, \prod \; \max_i \sum_f |A_{{if}}| \sum_t |G_{{ft}}| \sum_k |B_{{fk}}|"
                 f" = {latex(self.size)}",
             ),
-            Step(f"A product meets {n} roundings at most:", tuple(counted), f"n = {n}"),
+            Step(f"A product meets {counted(n, 'rounding')} at most:", wrapped(each), f"n = {n}"),
             Step(
                 f"So in {self.dtype} an output is off by at most:",
-                (
-                    f"gamma({n}) * {self.size} = {bound}",
-                    f"= {_rough(bound)}, {_rough(self.factor)} times the bound of the direct sum",
+                wrapped(
+                    [
+                        f"gamma({n}) * {self.size} = {bound}",
+                        f"= {_rough(bound)}, {_rough(self.factor)} times the bound of the direct sum",
+                    ]
                 ),
                 rf"\gamma_{{{n}}} \cdot {latex(self.size)} = {latex(bound)}",
             ),
@@ -361,7 +374,8 @@ def bilinear_error_bound(
     Raises
     ------
     ValueError, TypeError
-        One of `transforms` is not a transform, `channels_in` is not an integer >= 1, or there is no such `dtype`.
+        One of `transforms` is not a transform, or there is none; `channels_in` is not an integer >= 1, or there is no
+        such `dtype`.
 
     Examples
     --------
@@ -391,6 +405,8 @@ def bilinear_error_bound(
     if not isinstance(transforms, Iterable):
         raise TypeError(f"transforms: got {shown(transforms)}; must be what cook_toom returns, or several")
     transforms = tuple(transforms)
+    if not transforms:
+        raise ValueError("transforms: got none; must be one for each axis")
     for transform in transforms:
         if not isinstance(transform, Bilinear):
             raise TypeError(f"transforms: got {shown(transform)}; must hold what cook_toom returns")
@@ -418,7 +434,7 @@ def _one_after_the_other(products: int, bias: bool) -> str:
 def _rounded(dtype: str) -> Step:
     digits = _digits(dtype)
     return Step(
-        f"In {dtype} each operation is exact but for a factor 1 + e:",
+        f"In the model each operation is exact but for a factor 1 + e, as in {dtype}:",
         (f"p[k]: x[i]*w[j]*(1 + e);  a + b: (a + b)*(1 + e);  |e| <= u = 2**-{digits}",),
         rf"\hat{{p}}_k = x_i w_j (1 + e), \quad a \oplus b = (a + b)(1 + e), \quad |e| \le u = 2^{{-{digits}}}",
     )
@@ -432,14 +448,14 @@ def _in_any_order(terms: int, bias: bool) -> Step:
             raise ArithmeticError(f"a sum of {last} and {other} terms: too many additions")
     most = _deepest(min(terms, _WRITTEN_OUT))
     if most != min(terms, _WRITTEN_OUT) - 1:
-        raise ArithmeticError(f"{min(terms, _WRITTEN_OUT)} terms: got {most} additions")
+        raise ArithmeticError(f"{counted(min(terms, _WRITTEN_OUT), 'term')}: got {counted(most, 'addition')}")
     among = ", with the bias" if bias else ""
     return Step(
         "In any order a term of T goes through T - 1 additions at most, by induction:",
         (
             "the last one joins sums of a and b terms, a + b = T and a, b >= 1:",
             "1 + max(a - 1, b - 1) <= a + b - 1",
-            f"T = {terms}{among}: {terms - 1} additions, and the rounding of the product itself",
+            f"T = {terms}{among}: {counted(terms - 1, 'addition')}, and the rounding of the product itself",
         ),
         rf"1 + \max(a - 1, b - 1) \le a + b - 1, \quad T = {terms}",
     )
@@ -468,7 +484,7 @@ def _factors(terms: int, n: int, u: Rational) -> Step:
     if n < terms:  # the product was computed, and it is small enough
         drawing.append(f"(1 + u)**{terms} - 1 <= gamma({n}), by computation")
     return Step(
-        f"The product of at most {terms} factor{'s' * (terms > 1)} 1 + e differs from 1 by at most gamma({n}):",
+        f"The product of at most {counted(terms, 'factor')} 1 + e differs from 1 by at most gamma({n}):",
         tuple(drawing),
         r"1 - k u \le (1 - u)^k, \quad (1 + u)^k \le \frac{1}{1 - k u} = 1 + \gamma_k",
     )

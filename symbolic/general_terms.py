@@ -138,7 +138,7 @@ class _Form(NamedTuple):
     story: Callable[[Sequence[_Part]], list[Step]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GeneralTerm(Stepwise):
     """Output t as a formula: ``print`` it, or let a notebook show it.
 
@@ -149,11 +149,24 @@ class GeneralTerm(Stepwise):
     axes : tuple of AxisSymbols
         The symbols that the formula is written in, for each axis.
     equation : sympy.Eq
-        ``y[t]`` and its sum over ``x`` and ``w``, which are each a ``sympy.IndexedBase``.
+        ``y[t]`` and its sum over ``x`` and ``w``, which are each a ``sympy.IndexedBase``. To put numbers in, use
+        ``at()``, or ``subs`` with the symbols of ``axes``: these are integers, so to SymPy they are others than those
+        that a string stands for, and ``subs({"i": 3})`` changes nothing.
     bounds : tuple of (sympy.Expr, sympy.Expr)
         For each axis, the first and the last index of summation; there are none where the last is smaller.
     derivation : tuple of symbolic.steps.Step
         How one gets there.
+
+    Examples
+    --------
+    >>> from symbolic import general_term
+    >>> term = general_term()
+    >>> (axis,) = term.axes
+    >>> term.equation.subs({axis.input_size: 3, axis.kernel_size: 3, axis.stride: 2, axis.dilation: 1,
+    ...                     axis.padding: 0, axis.t: 4}).doit()
+    Eq(y[4], w[0]*x[2] + w[2]*x[1])
+    >>> term.equation.subs({"i": 3, "k": 3}) == term.equation
+    True
     """
 
     operator: Operator
@@ -268,7 +281,8 @@ class GeneralTerm(Stepwise):
             raise ValueError(f"{name}: got {shown(value)}; must not be given for conv")
         problem = read_plain_problem(self.operator, x, w, **window)
         if len(problem.axes) != len(self.axes):
-            raise ValueError(f"w: got {len(problem.axes)} axes; must have {len(self.axes)}, as the formula has")
+            axes = f"{len(problem.axes)} {'axis' if len(problem.axes) == 1 else 'axes'}"
+            raise ValueError(f"w: got {axes}; must have {len(self.axes)}, as the formula has")
         elements = {base[i]: e for base, a in ((_X, problem.plain_x()), (_W, problem.plain_w())) for i, e in a.items()}
         at = {
             "input_size": [axis.size_in for axis in problem.axes],
@@ -304,7 +318,8 @@ def general_term(ndim: int = 1, operator: Operator = "conv_transpose") -> Genera
     Returns
     -------
     GeneralTerm
-        Its ``equation`` and ``bounds``; ``at()`` and ``expand()`` put numbers in.
+        Its ``equation`` and ``bounds``; ``at()`` and ``expand()`` put numbers in. For ``equation.subs(...)`` take the
+        symbols from ``axes``; strings such as "i" stand for others.
 
     Raises
     ------
@@ -356,7 +371,8 @@ def phase_form(ndim: int = 1) -> GeneralTerm:
     Returns
     -------
     GeneralTerm
-        Its ``equation`` and ``bounds``; ``at()`` and ``expand()`` put numbers in.
+        Its ``equation`` and ``bounds``; ``at()`` and ``expand()`` put numbers in. For ``equation.subs(...)`` take the
+        symbols from ``axes``; strings such as "i" stand for others.
 
     Raises
     ------

@@ -18,15 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import Any, TypeAlias
 
 from sympy import Add, Array, Expr, Symbol
 
-from symbolic.arguments import Padding, PerAxis, nonnegative, shown
+from symbolic.arguments import Padding, PerAxis, nonnegative, require_callable, shown
 from symbolic.arrays import Index, array, filled, read
-from symbolic.drawing import WIDTH
-from symbolic.equality import by_place, equations, equations_latex, require_equal
+from symbolic.drawing import wrapped
+from symbolic.equality import by_place, differences_are_zero, equations, equations_latex, require_equal
 from symbolic.expansion import conv, conv_transpose
 from symbolic.layout import Label, by_index
 from symbolic.problem import Operator, Problem, read_problem
@@ -82,13 +81,14 @@ def prove_input_gradient(
     Refuted
         The claim is false. The ``counterexample`` has g and w of small integers, and an element of both sides.
     ValueError, TypeError
-        An argument is wrong, as for `conv_transpose`.
+        An argument is wrong, as for `conv_transpose`, or `claim` cannot be called.
 
     Examples
     --------
     >>> import symbolic
     >>> print(symbolic.prove_input_gradient(2, 3, stride=2, padding=1))
-    The gradient with respect to x of L, the sum of g*y, where y is the transposed convolution:
+    The gradient with respect to x of L, the sum of g*y, where y is the transposed
+    convolution:
     <BLANKLINE>
       dL/dx = conv(g, w, stride=2, padding=1)
     <BLANKLINE>
@@ -154,13 +154,14 @@ def prove_weight_gradient(
     Refuted
         The claim is false. The ``counterexample`` has x and g of small integers, and an element of both sides.
     ValueError, TypeError
-        An argument is wrong, as for `conv_transpose`.
+        An argument is wrong, as for `conv_transpose`, or `claim` cannot be called.
 
     Examples
     --------
     >>> import symbolic
     >>> print(symbolic.prove_weight_gradient(2, 3, stride=2))
-    The gradient with respect to w of L, the sum of g*y, where y is the transposed convolution:
+    The gradient with respect to w of L, the sum of g*y, where y is the transposed
+    convolution:
     <BLANKLINE>
       dL/dw[j] = sum over i of x[i] * g[s*i + d*j - p]
     <BLANKLINE>
@@ -178,7 +179,8 @@ def prove_weight_gradient(
       dL/dw[1] = g[1]*x[0] + g[3]*x[1]
       dL/dw[2] = g[2]*x[0] + g[4]*x[1]
     <BLANKLINE>
-    It is an ordinary convolution too, with stride and dilation exchanged; all 3 differences are zero:
+    It is an ordinary convolution too, with stride and dilation exchanged; all 3
+    differences are zero:
     <BLANKLINE>
       dL/dw = conv(g, x, dilation=2)
     """
@@ -228,7 +230,7 @@ def prove_bias_gradient(
     Refuted
         The claim is false. The ``counterexample`` has g of small integers, and an element of both sides.
     ValueError, TypeError
-        An argument is wrong, as for `conv_transpose`.
+        An argument is wrong, as for `conv_transpose`, or `claim` cannot be called.
 
     Examples
     --------
@@ -338,6 +340,8 @@ class _Layer:
         latex_text: str,
     ) -> Theorem:
         """``formula`` of the ``others`` is the gradient with respect to the operand."""
+        if claim is not None:
+            require_callable("claim", claim)
         gradient = self.differentiated(operand)
         right = "formula" if claim is None else "claim"
         require_equal(
@@ -353,13 +357,13 @@ class _Layer:
             Step(
                 f"The gradient with respect to {name} of L, the sum of g*y, "
                 f"where y is {_NAMES[self.problem.operator]}:",
-                tuple(wrap(text, WIDTH, subsequent_indent="    ")),
+                wrapped([text]),
                 latex_text,
             ),
             (
                 Step("The outputs:", tuple(equations("y", by_place(self.y))), equations_latex("y", by_place(self.y))),
                 Step(
-                    f"L differentiated, and the {right} expanded; all {len(elements)} differences are zero:",
+                    f"L differentiated, and the {right} expanded; {differences_are_zero(len(elements))}:",
                     tuple(equations(f"dL/d{name}", elements)),
                     equations_latex(rf"(\partial L / \partial {letter})", elements),
                 ),
@@ -459,13 +463,13 @@ class _Layer:
         names = "g, x" if self.problem.operator == "conv_transpose" else "x, g"
         plain = not self.problem.layout.letters
         call = _call("conv", names, words if plain else {**words, **channels}, {})
-        lines = wrap(f"dL/dw = {call}", WIDTH, subsequent_indent="    ")
+        lines = [f"dL/dw = {call}"]
         if not plain:
             lines.append("with x and g as NC..., and dL/dw as kernels are by default")
         return Step(
             "It is an ordinary convolution too, with stride and dilation exchanged; "
-            f"all {len(places)} differences are zero:",
-            tuple(lines),
+            f"{differences_are_zero(len(places))}:",
+            wrapped(lines),
             rf"\frac{{\partial L}}{{\partial w}} = \operatorname{{conv}}({names})",
         )
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from textwrap import wrap
 from typing import Any, NamedTuple
 
 from sympy import (
@@ -39,13 +38,13 @@ from sympy import (
     latex,
     pi,
     sin,
-    together,
     true,
 )
 
-from symbolic.arguments import Padding, PerAxis, Sizes, integer, padding_pairs, per_axis, shown
+from symbolic.arguments import Padding, PerAxis, Sizes, counted, integer, padding_pairs, per_axis, shown
 from symbolic.arrays import Index, filled, indices, read
-from symbolic.drawing import WIDTH, Grid, Printer, added, beside, bracketed, factor, fits, latex_matrix, matrix
+from symbolic.drawing import WIDTH, Grid, Printer, added, beside, bracketed, factor, fits, latex_matrix, matrix, wrapped
+from symbolic.equality import difference
 from symbolic.points import positive
 from symbolic.sizes import conv_transpose_axes
 from symbolic.steps import Step, Stepwise
@@ -155,13 +154,13 @@ class InterpolationTaps(Stepwise):
         divided = ", divided by the sum of their phase" if self.divided else ""
         return (
             Step(
-                f"Enlarged {s} times: each output is a sum of inputs, weighted by a function h.",
+                f"Enlarged {counted(s, 'time')}: each output is a sum of inputs, weighted by a function h.",
                 (f"y[t] = sum over i of x[i]*h({where} - i)",),
                 rf"y_t = \sum_i x_i \, h\!\left({latex(where)} - i\right)",
             ),
             Step(
                 f"The {self.kernel} function:",
-                tuple(_by_cases(self.function)),
+                wrapped(_by_cases(self.function)),
                 rf"h(u) = {latex(self.function)}",
             ),
             Step(
@@ -289,7 +288,7 @@ def prove_reproduces_constants(w: Any, *, stride: PerAxis = 1, dilation: PerAxis
         The taps of a phase do not sum to 1. The counterexample has ``phase``, which is t plus the crop modulo the
         stride, and ``sum``, which is what becomes of ones there.
     ValueError, TypeError
-        As for `conv_transpose`.
+        As for `conv_transpose`; or SymPy cannot decide whether a sum is what it must be.
 
     Examples
     --------
@@ -352,7 +351,7 @@ def prove_reproduces_ramps(w: Any, *, stride: PerAxis = 1, padding: Padding = 0,
         The counterexample has ``phase``, and either ``sum``, which is not 1, or ``axis``, ``moment`` and ``position``,
         which are not the same.
     ValueError, TypeError
-        As for `conv_transpose`.
+        As for `conv_transpose`; or SymPy cannot decide whether a sum is what it must be.
 
     Examples
     --------
@@ -548,7 +547,7 @@ def _sums_are_one(kernel: _Kernel, claim: str) -> Step:
     for phase, taps in kernel.phases():
         weights = [weight for _, weight in taps]
         total = Add(*weights)
-        if not _equal(total, Integer(1)):
+        if difference(total, Integer(1)) != 0:
             raise Refuted(claim, {"phase": phase, "sum": total})
         lines.append(_line(phase, [str(weight) for weight in weights], "1"))
         formulas.append(_line_latex(phase, [latex(weight) for weight in weights], "1"))
@@ -563,7 +562,7 @@ def _moments(kernel: _Kernel, axis: int, begin: int, claim: str) -> Step:
     for phase, taps in kernel.phases():
         places = [d * j[axis] for j, _ in taps]
         moment = Add(*(place * weight for place, (_, weight) in zip(places, taps, strict=True)))
-        if not _equal(moment, position):
+        if difference(moment, position) != 0:
             raise Refuted(claim, {"phase": phase, "axis": axis, "moment": moment, "position": position})
         for sums, line, printer, times in (
             (lines, _line, str, "*"),
@@ -582,15 +581,16 @@ def _moments(kernel: _Kernel, axis: int, begin: int, claim: str) -> Step:
 def _drawn(w: Array) -> tuple[str, ...]:
     grid = Grid.of(w)
     drawing = beside("w =", matrix(grid))
-    if not fits(drawing):
-        lines = (f"w{bracketed(j)} = {weight}" for j, weight in grid.elements.items())
-        drawing = [part for line in lines for part in wrap(line, WIDTH, subsequent_indent="    ")]
-    return tuple(drawing)
+    if fits(drawing):
+        return tuple(drawing)
+    return wrapped(f"w{bracketed(j)} = {weight}" for j, weight in grid.elements.items())
 
 
 def _line(phase: Index, terms: Sequence[str], total: str) -> str:
     line = f"phase {bracketed(phase)}: {added(terms)} = {total}"
-    return line if len(line) <= WIDTH else f"phase {bracketed(phase)}: the sum of {len(terms)} terms is {total}"
+    return (
+        line if len(line) <= WIDTH else f"phase {bracketed(phase)}: the sum of {counted(len(terms), 'term')} is {total}"
+    )
 
 
 def _line_latex(phase: Index, terms: Sequence[str], total: str) -> str:
@@ -636,7 +636,7 @@ def _neighbours(function: _Function, weights: Mapping[int, Expr]) -> Step:
         _must_vanish(piece.subs(V, m + 1))
     return Step(
         "Let u = n + f, with 0 <= f <= 1. Then h(u - i), for each neighbour i, is:",
-        tuple(line for m, weight in weights.items() for line in wrap(f"x[{_near(m)}]: {weight}", WIDTH)),
+        wrapped(f"x[{_near(m)}]: {weight}" for m, weight in weights.items()),
         _aligned([rf"x_{{{_near(m)}}}: \quad & {latex(weight)}" for m, weight in weights.items()]),
     )
 
@@ -654,7 +654,7 @@ def _power(q: int, weights: Mapping[int, Expr]) -> Step:
     formulas = [_term(q, m, weight, latex, " ") for m, weight in weights.items()]
     return Step(
         f"Of x[i] = {I**q} they make {value}, for all n and f:",
-        tuple(lines),
+        wrapped(lines),
         f"{' + '.join(formulas)} = {latex((N + F) ** q)}",
     )
 
@@ -672,7 +672,7 @@ def _counterexample(function: _Function, q: int) -> dict[str, Any]:
             position = Rational(2 * t + 1 - scale, 2 * scale) % 1
             reach = range(1 - function.half_width, function.half_width + 1)
             y, power = Add(*(Integer(m) ** q * function.at(position - m) for m in reach)), position**q
-            if not _equal(y, power):
+            if difference(y, power) != 0:
                 return {"degree": q, "scale": scale, "position": position, "y": y, "power": power}
     raise ArithmeticError(f"degree: no place was found where {q} is too much")
 
@@ -712,19 +712,6 @@ def _by_cases(function: Expr) -> list[str]:
 def _word(values: Sequence[int]) -> str:
     """One number if all are the same, else all of them."""
     return str(values[0]) if len(set(values)) == 1 else str(tuple(values))
-
-
-def _equal(a: Expr, b: Expr) -> bool:
-    """Whether two expressions are the same."""
-    difference = expand(a - b)
-    if difference.is_Rational:
-        return bool(difference == 0)
-    if together(a - b) == 0:
-        return True
-    same = difference.equals(0)
-    if same is None:
-        raise ArithmeticError(f"{shown(difference)}: cannot tell whether that is 0")
-    return bool(same)
 
 
 def _must_vanish(difference: Expr) -> None:

@@ -15,21 +15,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import combinations
 from math import gcd
-from textwrap import wrap
 from typing import Any
 
 from sympy import Add, Array, Expr, Integer, expand, latex
 
-from symbolic.arguments import Padding, PerAxis, per_axis, shown
+from symbolic.arguments import Padding, PerAxis, counted, number_of_axes, per_axis, shown
 from symbolic.arrays import Index, array, filled, indices, read
-from symbolic.drawing import WIDTH, added, bracketed
+from symbolic.drawing import added, bracketed, wrapped
 from symbolic.drawing import factor as in_product
 from symbolic.equality import by_place, difference, equations, equations_latex, nonzero_at, require_equal
 from symbolic.expansion import conv, conv_transpose
 from symbolic.matrix import transposed
 from symbolic.steps import Step
 from symbolic.theorem import Refuted, Theorem
-from symbolic.transposition import ConvMatrix, conv_matrix, number_of_axes
+from symbolic.transposition import ConvMatrix, conv_matrix
 
 _LATEX = {"C C^T": r"C C^{\mathsf T}", "C^T C": r"C^{\mathsf T} C"}
 _WORDS = {"C C^T": "C times its transpose", "C^T C": "the transpose of C times C"}
@@ -58,7 +57,7 @@ def prove_diagonal(
     Parameters
     ----------
     input_size, kernel_size : int or one per spatial axis
-        Of x and w; a sequence says how many axes there are.
+        Of x and w. A sequence, here or below, says how many axes there are; an integer stands for all of them.
     of : {"C C^T", "C^T C"}
         Which product.
     stride, padding, dilation
@@ -81,7 +80,8 @@ def prove_diagonal(
     --------
     >>> import symbolic
     >>> print(symbolic.prove_diagonal(5, 2, stride=2))
-    No two windows share an input, so C times its transpose is diagonal for every kernel:
+    No two windows share an input, so C times its transpose is diagonal for every
+    kernel:
     <BLANKLINE>
       (C C^T)[0,0] = w[0]**2 + w[1]**2
       (C C^T)[1,1] = w[0]**2 + w[1]**2
@@ -101,7 +101,7 @@ def prove_diagonal(
     C C^T is diagonal: false for t = (0,), t' = (1,), common input = (2,), w = [1, 0, 1], (C C^T)[t,t'] = 1
     """
     _check(of)
-    axes = number_of_axes(input_size, kernel_size)
+    axes = number_of_axes(input_size, kernel_size, stride, padding, dilation)
     w = array("w", per_axis("kernel_size", kernel_size, axes, lowest=0))
     size_in = per_axis("input_size", input_size, axes, lowest=0)
     c = conv_matrix(w, size_in, stride=stride, padding=padding, dilation=dilation)
@@ -191,7 +191,8 @@ def prove_inverse(
       conv(conv_transpose(y))[1] = y[1]*(w[0]**2 + w[1]**2)
       conv(conv_transpose(y))[2] = y[2]*(w[0]**2 + w[1]**2)
     <BLANKLINE>
-    No two windows share an input, and the squares of the taps in each row add up to the factor:
+    No two windows share an input, and the squares of the taps in each row add up to
+    the factor:
     <BLANKLINE>
       w[0]**2 + w[1]**2
 
@@ -228,7 +229,7 @@ def prove_inverse(
     return Theorem(
         Step(
             f"{title}{'' if scale == 1 else ', up to a factor'}:",
-            (f"{call} = {claimed}   for all {name}",),
+            wrapped([f"{call} = {claimed}   for all {name}"]),
             f"{_LATEX[of]} = {'' if scale == 1 else in_product(scale, latex)} I",
         ),
         (
@@ -276,10 +277,11 @@ def _windows_apart(c: ConvMatrix) -> Step:
         if meeting != list(range(apart, axis.size_kernel, apart)):
             raise ArithmeticError(f"axis {a}: windows meet at {meeting}, not at multiples of {apart}")
         of_taps = "some differ by as much, but not on x" if meeting else "no two differ by as much"
-        lines.append(f"axis {a}: it is {axis.stride}/{common} = {apart}, and of {axis.size_kernel} taps {of_taps}")
+        of = counted(axis.size_kernel, "tap")
+        lines.append(f"axis {a}: it is {axis.stride}/{common} = {apart}, and of {of} {of_taps}")
     return Step(
         "Two windows hold the same input if their taps there differ by j' - j:",
-        ("s*(t - t') = d*(j' - j), so j' - j is a multiple of s/gcd(s, d)", *lines),
+        wrapped(["s*(t - t') = d*(j' - j), so j' - j is a multiple of s/gcd(s, d)", *lines]),
         r"s (t - t') = d (j' - j) \;\Rightarrow\; \frac{s}{\gcd(s, d)} \;\Big|\; j' - j, \quad 0 < |j' - j| < k",
     )
 
@@ -298,9 +300,10 @@ def _counted(of: str, factor: ConvMatrix) -> Step:
     if any(rows > 1 for rows in holders):
         raise ArithmeticError(f"{of}: two rows meet")
     one, none = len(holders), len(factor.columns) - len(holders)
-    line = f"{one} inputs are in one window, {none} in none, 0 in more"
+    line = f"{counted(one, 'input')} {'is' if one == 1 else 'are'} in one window, {none} in none, 0 in more"
     if of == "C^T C":
-        line = f"{one} windows hold one input, {none} hold none, 0 hold more"
+        verb = "holds" if one == 1 else "hold"
+        line = f"{counted(one, 'window')} {verb} one input, {none} none, 0 more"
     return Step("Counted for these sizes:", (line,), rf"\text{{{line}}}")
 
 
@@ -331,7 +334,7 @@ def _reason(of: str, factor: ConvMatrix, scale: Expr) -> Step:
     if not meeting:
         return Step(
             f"{_WHY[of]}, and the squares of the taps in each row add up to the factor:",
-            tuple(wrap(str(scale), WIDTH)),
+            wrapped([str(scale)]),
             rf"\sum_j w_j^2 = {latex(scale)}",
         )
     lines, formulas = [], []
@@ -340,16 +343,16 @@ def _reason(of: str, factor: ConvMatrix, scale: Expr) -> Step:
         total = added(["*".join(map(in_product, pair)) for pair in pairs])
         if difference(_inner(rows[one], rows[other]), Integer(0)) != 0:
             raise ArithmeticError(f"{of}: {total} is not 0")
-        lines += wrap(f"{bracketed(one)}, {bracketed(other)}: {total} = 0", WIDTH, subsequent_indent="    ")
+        lines.append(f"{bracketed(one)}, {bracketed(other)}: {total} = 0")
         products = (rf"{in_product(a, latex)} \cdot {in_product(b, latex)}" for a, b in pairs)
         formulas.append(" + ".join(products) + " &= 0")
     if len(meeting) > _MOST:
-        lines.append(f"... and {len(meeting) - _MOST} more pairs")
+        lines.append(f"... and {counted(len(meeting) - _MOST, 'more pair')}")
         formulas.append(r"&\;\;\vdots")
     body = r" \\ ".join(formulas)
     what = "Windows share inputs" if of == "C C^T" else "Inputs share windows"
     return Step(
         f"{what}, but for this kernel what they share adds up to nothing:",
-        tuple(lines),
+        wrapped(lines),
         rf"\begin{{aligned}} {body} \end{{aligned}}",
     )

@@ -19,7 +19,7 @@ from symbolic.sizes import Axis, IndexSet
 from symbolic.steps import Step, Stepwise, operands
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Placement(Stepwise):
     """One input times the kernel, placed in the natural output: ``print`` it, or let a notebook show it.
 
@@ -63,7 +63,7 @@ class Placement(Stepwise):
         return (step,)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ConvTransposeTrace(Stepwise):
     """A transposed convolution step by step: ``print`` it, or let a notebook show it.
 

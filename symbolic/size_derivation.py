@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from sympy import Expr, Integer, Symbol, expand, floor, latex, symbols, sympify
 
-from symbolic.arguments import Pair, Size, integer_or_symbolic, padding_pairs, per_axis
-from symbolic.drawing import WIDTH, fits
+from symbolic.arguments import Pair, Size, counted, integer_or_symbolic, padding_pairs, per_axis
+from symbolic.drawing import WIDTH, fits, wrapped
 from symbolic.problem import Operator
 from symbolic.sizes import IndexSet, output_size, window_count
 from symbolic.steps import Step, Stepwise
@@ -49,13 +49,13 @@ class Line(NamedTuple):
         )
 
     def drawn(self) -> list[str]:
-        """The text; on two lines or more, broken before signs of relation, if it is too wide for a terminal."""
+        """The text; on more lines if it is too wide for a terminal, broken before signs of relation if it has any."""
         first, *rest = re.split(r" (?=<?= )", self.text) if len(self.text) > WIDTH else [self.text]
         drawing = [first]
         for part in rest:
             longer = f"{drawing[-1]} {part}"
             drawing[-1:] = [longer] if len(longer) <= WIDTH else [drawing[-1], f"  {part}"]
-        return drawing
+        return list(wrapped(drawing))
 
 
 def lines_step(title: str, lines: Sequence[Line], picture: Iterable[str] = ()) -> Step:
@@ -86,7 +86,7 @@ class Stage(NamedTuple):
     size: Expr
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SizeDerivation(Stepwise):
     """A size formula step by step: ``print`` it, or let a notebook show it.
 
@@ -188,7 +188,8 @@ def derive_conv_transpose_size(
     <BLANKLINE>
       t(n - 1, k - 1) = k + s*(n - 1) - 1
     <BLANKLINE>
-    The natural output reaches from place 0 to there. This is the document's formula:
+    The natural output reaches from place 0 to there. This is the document's
+    formula:
     <BLANKLINE>
       N = k + s*(n - 1)
     <BLANKLINE>
@@ -227,7 +228,8 @@ def derive_conv_transpose_size(
     <BLANKLINE>
       t(n - 1, k - 1) = k + s*(n - 1) - 1 = 5
     <BLANKLINE>
-    The natural output reaches from place 0 to there. This is the document's formula:
+    The natural output reaches from place 0 to there. This is the document's
+    formula:
     <BLANKLINE>
       N = k + s*(n - 1) = 6
     <BLANKLINE>
@@ -350,7 +352,8 @@ def derive_conv_size(
     <BLANKLINE>
       o = floor((-k + n)/s) + 1
     <BLANKLINE>
-    If s divides n - k, n = k + m*s, the floor changes nothing. This is the document's formula:
+    If s divides n - k, n = k + m*s, the floor changes nothing. This is the
+    document's formula:
     <BLANKLINE>
       o = 1 + (-k + n)/s = m + 1
     <BLANKLINE>
@@ -427,7 +430,8 @@ def derive_conv_size(
     if stages[-1].size.is_negative:
         raise ValueError(
             f"padding: got {given.pair}, where a kernel that spans {_index_set(given._replace(input_size=1)).size()} "
-            f"meets {given.input_size} inputs; must leave >= 0 outputs, not {stages[-1].size}"
+            f"meets {counted(given.input_size, 'input')}; "
+            f"must leave >= 0 outputs, not {stages[-1].size}"
         )
     return SizeDerivation("conv", tuple(stages), _floor_matters(given))
 

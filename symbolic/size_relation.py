@@ -130,21 +130,25 @@ def prove_size_returns(*, stride: int | None = None, output_padding: Any = None)
     <BLANKLINE>
       o = a + d*(k - 1) - p_b - p_e + s*(n - 1) + 1
     <BLANKLINE>
-    Convolution of that many has the size, where kernel, dilation and padding cancel:
+    Convolution of that many has the size, where kernel, dilation and padding
+    cancel:
     <BLANKLINE>
       floor((-d*(k - 1) + o + p_b + p_e - 1)/s) + 1 = n + floor(a/s)
     <BLANKLINE>
-    Divide a by s, s = r + 1 + e with some e >= 0, as the remainder is less. q is the floor:
+    Divide a by s, s = r + 1 + e with some e >= 0, as the remainder is less. q is
+    the floor:
     <BLANKLINE>
       a = q*s + r
       a/s - q = r/(e + r + 1) >= 0
       q + 1 - a/s = (e + 1)/(e + r + 1) > 0
     <BLANKLINE>
-    So the size is n + q. It is n where q = 0, that is where a is the remainder, 0 to s - 1:
+    So the size is n + q. It is n where q = 0, that is where a is the remainder, 0
+    to s - 1:
     <BLANKLINE>
       n + floor(a/s) = n + q
     <BLANKLINE>
-    Counted as well, window by window, for every a from 0 to 2*s: 16674 cases, no exception.
+    Counted as well, window by window, for every a from 0 to 2*s: 16674 cases, no
+    exception.
     <BLANKLINE>
       n <= 5, k <= 3, s <= 4, d <= 3, -1 <= p_b <= 2, -1 <= p_e <= 2
 
@@ -236,28 +240,33 @@ def prove_sizes_with_same_result(*, stride: int | None = None, count: Any = None
       d*(k - 1) - p_b - p_e + s*(n - 1) + 1 <= o
         <= d*(k - 1) - p_b - p_e + s*(n - 1) + s
     <BLANKLINE>
-    Let the last of o inputs be u places beyond the last tap of window 0. Convolution gives:
+    Let the last of o inputs be u places beyond the last tap of window 0.
+    Convolution gives:
     <BLANKLINE>
       u = -d*(k - 1) + o + p_b + p_e - 1
       floor((-d*(k - 1) + o + p_b + p_e - 1)/s) + 1 = floor(u/s) + 1
     <BLANKLINE>
-    Divide u by s, s = r + 1 + e with some e >= 0, as the remainder is less. q is the floor:
+    Divide u by s, s = r + 1 + e with some e >= 0, as the remainder is less. q is
+    the floor:
     <BLANKLINE>
       u = q*s + r
       u/s - q = r/(e + r + 1) >= 0
       q + 1 - u/s = (e + 1)/(e + r + 1) > 0
     <BLANKLINE>
-    So the size is n for the quotient n - 1 of u, with any remainder from 0 to s - 1, each for an o:
+    So the size is n for the quotient n - 1 of u, with any remainder from 0 to s -
+    1, each for an o:
     <BLANKLINE>
       u = r + s*(n - 1)
       o = d*(k - 1) - p_b - p_e + r + s*(n - 1) + 1
     <BLANKLINE>
-    That is the transposed convolution's size with output padding r. Without any, and with the most:
+    That is the transposed convolution's size with output padding r. Without any,
+    and with the most:
     <BLANKLINE>
       o = d*(k - 1) - p_b - p_e + s*(n - 1) + 1
       o = d*(k - 1) - p_b - p_e + s*(n - 1) + s
     <BLANKLINE>
-    Counted as well, window by window, for every o up to two strides further: 2772 cases, no exception.
+    Counted as well, window by window, for every o up to two strides further: 2772
+    cases, no exception.
     <BLANKLINE>
       n <= 5, k <= 3, s <= 4, d <= 3, -1 <= p_b <= 2, -1 <= p_e <= 2
     >>> try:
@@ -275,9 +284,10 @@ def prove_sizes_with_same_result(*, stride: int | None = None, count: Any = None
             where = {**case.named(), "count": claim.subs(STRIDE, number), "sizes": sizes}
             raise Refuted("so many sizes have the same result", where)
     _must_be_decided("count", claim, simplify(claim - s) == 0)
-    title = f"Convolution gives n{_if(stride)} for these o alone, which are {s} in a row:"
+    which = "this o alone" if stride == 1 else f"these o alone, which are {s} in a row"
+    title = f"Convolution gives n{_if(stride)} for {which}:"
     smallest, largest = (_transposed(INPUT_SIZE, a) for a in (0, STRIDE - 1))
-    statement = lines_step(title, [_between(smallest.subs(STRIDE, s), OUTPUT_SIZE, largest.subs(STRIDE, s), "<=")])
+    statement = lines_step(title, [_row_of_sizes(smallest.subs(STRIDE, s), largest.subs(STRIDE, s))])
     o, spare = _transposed(INPUT_SIZE, REMAINDER), _spare(OUTPUT_SIZE)
     _must_hold(_convolved(OUTPUT_SIZE) == floor(spare / STRIDE) + 1)
     _must_hold(expand(spare.subs(OUTPUT_SIZE, o) - STRIDE * (INPUT_SIZE - 1)) == REMAINDER)
@@ -332,11 +342,13 @@ def prove_output_padding_restores(output_padding: Any = None) -> Theorem:
     --------
     >>> from symbolic import prove_output_padding_restores
     >>> print(prove_output_padding_restores())
-    What convolution maps to n >= 1, its transpose restores with one output padding a < s alone:
+    What convolution maps to n >= 1, its transpose restores with one output padding
+    a < s alone:
     <BLANKLINE>
       a = (-d*(k - 1) + o + p_b + p_e - 1) mod s
     <BLANKLINE>
-    Let the last of o inputs be u places beyond the last tap of window 0. Convolution gives:
+    Let the last of o inputs be u places beyond the last tap of window 0.
+    Convolution gives:
     <BLANKLINE>
       u = -d*(k - 1) + o + p_b + p_e - 1
       n = floor(u/s) + 1
@@ -350,7 +362,8 @@ def prove_output_padding_restores(output_padding: Any = None) -> Theorem:
       o - o_0 = -s*floor(u/s) + u
       a = u mod s
     <BLANKLINE>
-    Counted as well, window by window, for every o that gives n: 6951 cases, no exception.
+    Counted as well, window by window, for every o that gives n: 6951 cases, no
+    exception.
     <BLANKLINE>
       n <= 5, k <= 3, s <= 4, d <= 3, -1 <= p_b <= 2, -1 <= p_e <= 2
     >>> try:
@@ -398,7 +411,7 @@ def prove_output_padding_restores(output_padding: Any = None) -> Theorem:
     return Theorem(statement, proof)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SameResult(Stepwise):
     """The sizes that one convolution maps to the same size: ``print`` it, or let a notebook show it.
 
@@ -431,17 +444,19 @@ class SameResult(Stepwise):
     def steps(self) -> tuple[Step, ...]:
         """Which sizes, and what output padding has to do with it."""
         n = self.result
+        which = "it is one" if self.stride == 1 else f"these are {self.stride} in a row; those below 0 are no sizes"
         return (
             lines_step(f"Convolution of o inputs has the size {n} just for:", [Line.of(self.convolution, n)]),
             lines_step(
-                f"Solved for o, these are {self.stride} in a row; those below 0 are no sizes:",
-                [_between(self.smallest, OUTPUT_SIZE, self.largest, "<=")],
+                f"Solved for o, {which}:",
+                [_row_of_sizes(self.smallest, self.largest)],
             ),
             self._output_paddings(),
         )
 
     def _output_paddings(self) -> Step:
-        title = f"The transposed convolution of {self.result} gives the smallest; output padding chooses another:"
+        which = "it" if self.stride == 1 else "the smallest; output padding chooses another"
+        title = f"The transposed convolution of {self.result} gives {which}:"
         if not self.sizes or len(self.sizes) > _MOST_ROWS:
             return lines_step(
                 title,
@@ -478,7 +493,8 @@ def sizes_with_same_result(
     kernel_size, stride, dilation : int or SymPy expression, optional
         >= 1; left out, k, s, d.
     padding : optional
-        An integer or a pair for one axis, as in `output_size`; left out, p_b at the beginning and p_e at the end.
+        An integer, or a list of one (begin, end) pair, as ``[(1, 2)]``; left out, p_b at the beginning and p_e at the
+        end.
 
     Returns
     -------
@@ -507,7 +523,8 @@ def sizes_with_same_result(
     <BLANKLINE>
       7 <= o <= 8
     <BLANKLINE>
-    The transposed convolution of 4 gives the smallest; output padding chooses another:
+    The transposed convolution of 4 gives the smallest; output padding chooses
+    another:
     <BLANKLINE>
       a = 0:  o = 7
       a = 1:  o = 8
@@ -521,7 +538,8 @@ def sizes_with_same_result(
       d*(k - 1) - p_b - p_e + s*(n - 1) + 1 <= o
         <= d*(k - 1) - p_b - p_e + s*(n - 1) + s
     <BLANKLINE>
-    The transposed convolution of n gives the smallest; output padding chooses another:
+    The transposed convolution of n gives the smallest; output padding chooses
+    another:
     <BLANKLINE>
       a = 0:  o = d*(k - 1) - p_b - p_e + s*(n - 1) + 1
       a = 1:  o = d*(k - 1) - p_b - p_e + s*(n - 1) + 2
@@ -588,6 +606,11 @@ def _signed(name: str, value: Expr, sign: str, latex_sign: str) -> Line:
 def _between(first: Expr, middle: Expr, last: Expr, relation: str = "<") -> Line:
     sign = {"<=": r"\le"}.get(relation, relation)
     return Line(f"{first} <= {middle} {relation} {last}", rf"{latex(first)} \le {latex(middle)} {sign} {latex(last)}")
+
+
+def _row_of_sizes(smallest: Expr, largest: Expr) -> Line:
+    """From the one to the other, or the one if it is the other."""
+    return Line.of("o", smallest) if smallest == largest else _between(smallest, OUTPUT_SIZE, largest, "<=")
 
 
 def _modulo(name: str, dividend: Expr) -> Line:

@@ -10,6 +10,7 @@ the unknowns are, or leaves another remainder than it would have to.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from typing import Any, NamedTuple, TypeAlias, overload
 
 from sympy import Expr, Symbol, latex, symbols
 
-from symbolic.arguments import integer, shown
+from symbolic.arguments import counted, integer, shown
+from symbolic.drawing import wrapped
 from symbolic.sizes import output_size
 from symbolic.steps import Step, Stepwise
 
@@ -235,7 +237,8 @@ def solve(
     >>> print(solve(input=4, output=8, kernel=3, stride=2, output_padding=0, dilation=1))
     The sizes of one axis belong together:
     <BLANKLINE>
-      output = dilation*(kernel - 1) + output_padding - 2*padding + stride*(input - 1) + 1
+      output = dilation*(kernel - 1) + output_padding - 2*padding +
+          stride*(input - 1) + 1
     <BLANKLINE>
     What is given, and where the rest is looked for:
     <BLANKLINE>
@@ -254,7 +257,8 @@ def solve(
     No solution, case by case:
     <BLANKLINE>
       stride = 2: output is at most 27 (kernel = 4, dilation = 4), not 40
-      stride = 4, dilation 1 to 3: output is at most 38 (kernel = 4, dilation = 3), not 40
+      stride = 4, dilation 1 to 3: output is at most 38 (kernel = 4,
+          dilation = 3), not 40
       stride = 4, dilation = 4: output is 1 modulo 8 for any kernel, 40 is not
       stride = 6: output is at least 44 (kernel = 2, dilation = 1), not 40
 
@@ -333,7 +337,8 @@ def read_axis(values: Mapping[str, Any], default: Mapping[str, Candidates]) -> d
                 read[name] = default[name] if value is None else _candidates(name, value)
         elif isinstance(value, list | tuple):
             if len(value) != 2:
-                raise ValueError(f"padding: got {shown(value)} with {len(value)} values; must be a (begin, end) pair")
+                got = f"{shown(value)} with {counted(len(value), 'value')}"
+                raise ValueError(f"padding: got {got}; must be a (begin, end) pair")
             for end, crop in zip(("begin", "end"), value, strict=True):
                 read[end] = default["padding"] if crop is None else _candidates("padding", crop)
         elif isinstance(value, str):
@@ -370,13 +375,13 @@ def solve_axis(candidates: dict[str, Candidates]) -> Solutions:
     """Every solution for one axis, or why there is none."""
     found: list[Solution] = []
     boxes = list(_boxes(candidates))
-    for box in boxes:
+    for _, box in boxes:
         for values in box.solutions(box.order()):
             found.append(_solution(values))
             if len(found) > _MOST_SOLUTIONS:
                 raise ValueError(f"bounds: got more than {_MOST_SOLUTIONS} solutions; must leave fewer")
     found.sort(key=_plain_first)
-    reasons = () if found else tuple(reason for box in boxes for reason in _reasons(box, {}, [_MOST_CASES]))
+    reasons = () if found else tuple(reason for case, box in boxes for reason in _reasons(box, case, [_MOST_CASES]))
     return Solutions(candidates, tuple(found), reasons)
 
 
@@ -528,7 +533,7 @@ class _Box(NamedTuple):
         tried = wanted[:divisor] if isinstance(wanted, range) else wanted  # a range repeats its remainders
         if divisor < 2 or any((o - value) % divisor == 0 for o in tried):
             return None
-        names = [name for name, candidates in self.candidates.items() if len(candidates) > 1 and name != "output"]
+        names = [name for name in self.candidates if len(self.candidates[name]) > 1 and self.matters(name)]
         unknown = f" for any {_joined(names, 'and')}" if names else ""
         between = "" if len(wanted) == len(output) else f"{_one_of(range(low, high + 1))}, and "
         many = len(wanted) > 1
@@ -543,7 +548,7 @@ class _Box(NamedTuple):
         values = []
         for name in _ALL:
             low, high = self.ends(name) if name in self.candidates or name == "output_padding" else (0, 0)
-            if low < high and name != "output":
+            if low < high and self.matters(name):
                 grows = name not in ("padding", "begin", "end")
                 values.append(f"{name} = {high if grows == largest else low}")
         return f" ({', '.join(values)})" if values else ""
@@ -553,19 +558,28 @@ _ALL = (*Solution._fields, "begin", "end")
 _PARITY = ("even", "odd")
 
 
-def _boxes(candidates: dict[str, Candidates]) -> Iterator[_Box]:
-    """The candidates, divided by which equation holds: without inputs or without taps there is no natural output."""
+def _boxes(candidates: dict[str, Candidates]) -> Iterator[tuple[dict[str, Candidates], _Box]]:
+    """The candidates, divided by which equation holds: without inputs or without taps there is no natural output.
+
+    Each with what makes it a case of its own: whether there are inputs and taps, where there may be none.
+    """
     if not {"padding", "begin"} & set(candidates):
-        yield _Box(candidates, frozenset({"input"}), 0, 0)
+        yield {}, _Box(candidates, frozenset({"input"}), 0, 0)
         return
     inputs, taps = candidates["input"], candidates["kernel"]
     some_inputs, some_taps = _within(inputs, 1, inputs[-1]), _within(taps, 1, taps[-1])
+    none: Candidates = (0,)
+    parts: list[tuple[Candidates, Candidates, _Box]] = []
     if some_inputs and some_taps:
-        yield _Box({**candidates, "input": some_inputs, "kernel": some_taps}, frozenset({"input", "kernel"}), 1, 1)
+        parts.append((some_inputs, some_taps, _Box(candidates, frozenset({"input", "kernel"}), 1, 1)))
     if inputs[0] == 0:
-        yield _Box({**candidates, "input": (0,)}, frozenset(), 0, 0)
+        parts.append((none, taps, _Box(candidates, frozenset(), 0, 0)))
     if taps[0] == 0 and some_inputs:
-        yield _Box({**candidates, "input": some_inputs, "kernel": (0,)}, frozenset(), 0, 0)
+        parts.append((some_inputs, none, _Box(candidates, frozenset(), 0, 0)))
+    for n, k, box in parts:
+        part = {"input": n, "kernel": k}
+        case = {name: chosen for name, chosen in part.items() if len(chosen) < len(candidates[name])}
+        yield case, box._replace(candidates={**candidates, **part})
 
 
 def _reasons(box: _Box, case: dict[str, Candidates], left: list[int]) -> Iterator[Reason]:
@@ -639,12 +653,12 @@ def told(name: str, candidates: Candidates) -> str:
 def lines(title: str, told: Sequence[str]) -> Step:
     """A step of lines of words."""
     spoken = r" \\ ".join(rf"\text{{{line.replace('_', ' ')}}}" for line in told)
-    return Step(title, tuple(told), rf"\begin{{array}}{{l}} {spoken} \end{{array}}")
+    return Step(title, _fitted(told), rf"\begin{{array}}{{l}} {spoken} \end{{array}}")
 
 
 def table(found: Sequence[Solution], title: str = "") -> Step:
     """The solutions as a table; of many, the first."""
-    title = title or ("1 solution:" if len(found) == 1 else f"{len(found)} solutions:")
+    title = title or f"{counted(len(found), 'solution')}:"
     rows = [[str(value).replace(" ", "") for value in solution] for solution in found[:_MOST_ROWS]]
     widths = [max(map(len, column)) for column in zip(Solution._fields, *rows, strict=True)]
     drawing = ["  ".join(map(str.rjust, row, widths)) for row in (list(Solution._fields), *rows)]
@@ -662,7 +676,7 @@ def no_solution(reasons: Sequence[Reason]) -> Step:
     """Why there is none, as lines of words; of many, the first."""
     told = [str(reason) for reason in reasons[:_MOST_ROWS]]
     if len(reasons) > len(told):
-        told.append(f"... and {len(reasons) - len(told)} cases more")
+        told.append(f"... and {counted(len(reasons) - len(told), 'case')} more")
     return lines("No solution:" if len(reasons) == 1 else "No solution, case by case:", told)
 
 
@@ -679,9 +693,32 @@ def _equation(candidates: Mapping[str, Candidates]) -> Step:
         padding=padding,
         output_padding=words["output_padding"],
     )
+    missing = []  # what there may be none of; then there is no natural output either
+    if not isinstance(padding, str):
+        missing = [word for name, word in (("input", "inputs"), ("kernel", "taps")) if candidates[name][0] == 0]
+    equations: list[tuple[str, Expr]] = []
+    if all(candidates[name][-1] > 0 for name in ("input", "kernel")) or not missing:
+        equations.append(("", size))
+    if missing:
+        nothing = output_size(0, 0, padding=padding, output_padding=words["output_padding"])
+        equations.append((f"without {' or '.join(missing)}: ", nothing))
     names = {symbol: rf"\text{{{symbol.name.replace('_', ' ')}}}" for symbol in size.free_symbols}
+    formulas = [
+        rf"\text{{{where}}} \text{{output}} = {latex(size, symbol_names=names)}".removeprefix(r"\text{} ")
+        for where, size in equations
+    ]
+    formula = r" \\ ".join(formulas)
     return Step(
         "The sizes of one axis belong together:",
-        (f"output = {size}",),
-        rf"\text{{output}} = {latex(size, symbol_names=names)}",
+        _fitted([f"{where}output = {size}" for where, size in equations]),
+        formula if len(formulas) == 1 else rf"\begin{{array}}{{l}} {formula} \end{{array}}",
     )
+
+
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+
+
+def _fitted(told: Sequence[str]) -> tuple[str, ...]:
+    """Lines that fit a terminal, never broken beside a sign of equality or within ``(input - 1)``."""
+    kept = (re.sub(r" = |\(\w+ - 1\)", lambda found: found[0].replace(" ", _NO_BREAK), line) for line in told)
+    return tuple(line.replace(_NO_BREAK, " ") for line in wrapped(kept))

@@ -5,11 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from textwrap import shorten, wrap
 
 from sympy import Array
 
-from symbolic.drawing import Grid, beside, latex_matrix, matrix
+from symbolic.drawing import WIDTH, Block, Grid, beside, bracketed, fits, latex_matrix, matrix, wrapped
 from symbolic.sizes import Axis
+
+_TERMINAL = WIDTH + 4  # a title is not indented
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,10 @@ class Step:
 
     @property
     def text(self) -> str:
-        """The sentence, and the drawing below it."""
-        return "\n".join([self.title, "", *(f"  {line}".rstrip() for line in self.drawing)])
+        """The sentence, and the drawing below it, in lines that fit a terminal."""
+        title = wrap(self.title, _TERMINAL, break_on_hyphens=False)
+        drawing = (wrapped([line]) if len(line) > WIDTH else (line,) for line in self.drawing)
+        return "\n".join([*title, "", *(f"  {piece}".rstrip() for pieces in drawing for piece in pieces)])
 
     @property
     def latex(self) -> str:
@@ -54,6 +59,10 @@ class Stepwise(ABC):
     def steps(self) -> tuple[Step, ...]:
         """Its steps, in order."""
 
+    def __repr__(self) -> str:
+        title = f"{type(self).__name__}: {self.steps()[0].title.rstrip(':.')}"
+        return f"<{shorten(title, _TERMINAL - 2, placeholder=' ...')}>"
+
     def __str__(self) -> str:
         return "\n\n".join(step.text for step in self.steps())
 
@@ -67,11 +76,22 @@ def operands(operator: str, x: Array, w: Array, axes: Sequence[Axis]) -> Step:
     if any(axis.dilation > 1 for axis in axes):
         words.append(f"dilation {_for_all(axis.dilation for axis in axes)}")
     inputs, kernel = Grid.of(x), Grid.of(w)
+    drawing = beside("x =", matrix(inputs), "  w =", matrix(kernel))
+    if not fits(drawing):
+        drawing = [*_operand("x", inputs), "", *_operand("w", kernel)]
     return Step(
         f"{operator} of x by w, {', '.join(words)}:",
-        tuple(beside("x =", matrix(inputs), "  w =", matrix(kernel))),
+        tuple(drawing),
         rf"x = {latex_matrix(inputs)} \qquad w = {latex_matrix(kernel)}",
     )
+
+
+def _operand(name: str, grid: Grid) -> Block:
+    """One operand as a matrix, or one line for each element if that is too wide for a terminal."""
+    drawing = beside(f"{name} =", matrix(grid))
+    if fits(drawing):
+        return drawing
+    return list(wrapped(f"{name}{bracketed(index)} = {element}" for index, element in grid.elements.items()))
 
 
 def _for_all(values: Iterable[int]) -> str:

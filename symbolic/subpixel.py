@@ -19,10 +19,20 @@ from typing import Any, TypeAlias
 
 from sympy import Array, Expr
 
-from symbolic.arguments import Padding, PerAxis, Sizes, nonnegative, padding_pairs, per_axis, shown
+from symbolic.arguments import (
+    Padding,
+    PerAxis,
+    Sizes,
+    counted,
+    nonnegative,
+    padding_pairs,
+    per_axis,
+    require_callable,
+    shown,
+)
 from symbolic.arrays import Index, array, filled, indices, read
-from symbolic.drawing import Grid, latex_matrix, whole
-from symbolic.equality import by_place, equations, equations_latex, require_equal
+from symbolic.drawing import Grid, latex_matrix, whole, wrapped
+from symbolic.equality import by_place, differences_are_zero, equations, equations_latex, require_equal
 from symbolic.expansion import conv, conv_transpose
 from symbolic.sizes import Axis, conv_transpose_axes
 from symbolic.steps import Step, Stepwise
@@ -107,7 +117,7 @@ def pixel_unshuffle(y: Any, stride: PerAxis) -> Array:
     return filled(shape, {place: at[_shuffled(place, strides)] for place in indices(shape)})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SubpixelConv(Stepwise):
     """A sub-pixel convolution: call it with x, ``print`` it, or let a notebook show it.
 
@@ -133,6 +143,7 @@ class SubpixelConv(Stepwise):
 
     def __call__(self, x: Any, bias: Any = None, *, shuffle: Shuffle = pixel_shuffle) -> Array:
         """The output, with axes "NC..."; ``bias`` has one number for each channel of it."""
+        require_callable("shuffle", shuffle)
         if bias is not None:
             bias = [number for number in read("bias", bias).flat for _ in range(prod(self.stride))]
         phases = conv(x, self.w, bias, padding=self.padding, groups=self.groups, layout="NC...")
@@ -151,14 +162,14 @@ class SubpixelConv(Stepwise):
         return (
             Step(
                 "Let v be the kernel for stride 1, with the phases as output channels:",
-                tuple(whole("v", grid)),
+                wrapped(whole("v", grid)),
                 rf"v = {latex_matrix(grid)}",
             ),
-            Step("Convolve, and shuffle channels into pixels:", tuple(lines), r"y_{n,c,s m + r} = z_{n,c s + r,m}"),
+            Step("Convolve, and shuffle channels into pixels:", wrapped(lines), r"y_{n,c,s m + r} = z_{n,c s + r,m}"),
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TransposedConv(Stepwise):
     """A transposed convolution with its kernel: call it with x, ``print`` it, or let a notebook show it.
 
@@ -191,10 +202,14 @@ class TransposedConv(Stepwise):
         return (
             Step(
                 "Let v be the kernel that has the phases between each other:",
-                tuple(whole("v", grid)),
+                wrapped(whole("v", grid)),
                 rf"v = {latex_matrix(grid)}",
             ),
-            Step("Place each input times the kernel:", (f"y = conv_transpose(x, v, {words})",), r"t = s i + j - p"),
+            Step(
+                "Place each input times the kernel:",
+                wrapped([f"y = conv_transpose(x, v, {words})"]),
+                r"t = s i + j - p",
+            ),
         )
 
 
@@ -380,7 +395,7 @@ def prove_subpixel_from_transposed(
     Refuted
         It is false, for another `shuffle`. The ``counterexample`` has x and w, and an element of both sides.
     ValueError, TypeError
-        As for `subpixel_from_transposed`.
+        As for `subpixel_from_transposed`, or `shuffle` cannot be called.
 
     Examples
     --------
@@ -452,7 +467,7 @@ def prove_transposed_from_subpixel(
     Refuted
         It is false, for another `shuffle`. The ``counterexample`` has x and w, and an element of both sides.
     ValueError, TypeError
-        As for `transposed_from_subpixel`.
+        As for `transposed_from_subpixel`, or `shuffle` cannot be called.
 
     Examples
     --------
@@ -489,7 +504,7 @@ def _theorem(title: str, layer: SubpixelConv | TransposedConv, y: Array) -> Theo
         (
             kernel,
             Step(
-                f"Both expanded; all {len(elements)} differences are zero:",
+                f"Both expanded; {differences_are_zero(len(elements))}:",
                 tuple(equations("y", elements)),
                 equations_latex("y", elements),
             ),
@@ -506,7 +521,7 @@ def _shape(name: str, shape: Sizes) -> Sizes:
 def _groups(groups: Any, channels: int) -> int:
     (number,) = per_axis("groups", groups, 1, lowest=1)
     if channels % number:
-        raise ValueError(f"groups: got {number}; must divide the {channels} channels")
+        raise ValueError(f"groups: got {number}; must divide the {counted(channels, 'channel')}")
     return int(number)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from symbolic.steps import Step, Stepwise
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Theorem(Stepwise):
     """Something proved: ``print`` it, or let a notebook show it.
 

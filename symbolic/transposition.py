@@ -7,18 +7,26 @@ x, but not to x: `symbolic.inversion` says when it does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from textwrap import wrap
 from typing import Any, TypeAlias
 
 from sympy import Add, Array, Expr, ImmutableSparseMatrix, Integer, Mul, latex, prime
 from sympy.polys.matrices import DomainMatrix
 
-from symbolic.arguments import Padding, PerAxis, Sizes, per_axis, shown
+from symbolic.arguments import (
+    Padding,
+    PerAxis,
+    Sizes,
+    counted,
+    number_of_axes,
+    per_axis,
+    require_callable,
+    shown,
+)
 from symbolic.arrays import Index, array, filled, indices, read
-from symbolic.drawing import WIDTH, Block, bracketed, fits
+from symbolic.drawing import Block, bracketed, fits, wrapped
 from symbolic.equality import by_place, equations, equations_latex, require_equal
 from symbolic.expansion import conv, conv_transpose
 from symbolic.matrix import conv_entries, transposed
@@ -31,7 +39,7 @@ Claim: TypeAlias = Callable[..., Any]
 """What somebody claims: a function of arrays of symbols that returns an array."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ConvMatrix(Stepwise):
     """The matrix of a convolution: ``print`` it, or let a notebook show it.
 
@@ -152,7 +160,7 @@ class ConvMatrix(Stepwise):
         names, title, which = "yx", "Matrix C of the convolution", "C"
         if self.operator == "conv_transpose":
             names, title, which = "xy", "Transpose of C, the matrix of the transposed convolution", r"C^{\mathsf T}"
-        sizes = f"{len(self.rows)} rows, {len(self.columns)} columns"
+        sizes = f"{counted(len(self.rows), 'row')}, {counted(len(self.columns), 'column')}"
         return (Step(f"{title}, {sizes}:", tuple(self._drawn(*names)), self._latex(which, *names)),)
 
     def _items(self) -> Iterator[tuple[Index, Index, Expr]]:
@@ -193,8 +201,8 @@ class ConvMatrix(Stepwise):
         for label in self.rows:
             products = [Mul(e, symbols[c], evaluate=False) for c, e in self.entries.get(label, {}).items()]
             total = " + ".join(map(str, products)).replace("+ -", "- ") or "0"
-            lines += wrap(f"{row}{bracketed(label)} = {total}", WIDTH, subsequent_indent="    ")
-        return lines
+            lines.append(f"{row}{bracketed(label)} = {total}")
+        return list(wrapped(lines))
 
     def _latex(self, which: str, row: str, column: str) -> str:
         if not self.rows or not self.columns:
@@ -308,7 +316,7 @@ def prove_transpose(
     Parameters
     ----------
     input_size, kernel_size : int or one per spatial axis
-        Of x and w; a sequence says how many axes there are.
+        Of x and w. A sequence, here or below, says how many axes there are; an integer stands for all of them.
     stride, padding, dilation
         Of the ordinary convolution. The transposed one has the same, and the size of x as ``output_size``: what a
         stride leaves over at the end of x belongs to the matrix too.
@@ -325,13 +333,14 @@ def prove_transpose(
     Refuted
         The claim is false; its ``counterexample`` has y and w of small integers, and both sides.
     ValueError, TypeError
-        An argument is wrong, as for `conv`.
+        An argument is wrong, as for `conv`, or `claim` cannot be called.
 
     Examples
     --------
     >>> import symbolic
     >>> print(symbolic.prove_transpose(4, 2, stride=2))
-    Transposed convolution is the transpose of the matrix of the ordinary convolution:
+    Transposed convolution is the transpose of the matrix of the ordinary
+    convolution:
     <BLANKLINE>
       conv(x, w) = C x   and   conv_transpose(y, w) = C^T y,   for all x, y and w
     <BLANKLINE>
@@ -354,7 +363,9 @@ def prove_transpose(
     ...
     symbolic.theorem.Refuted: the claim is C^T y: false for y = [1, 0], w = [1, 0], (C^T y)[0] = 1, claim[0] = 0
     """
-    axes = number_of_axes(input_size, kernel_size)
+    if claim is not None:
+        require_callable("claim", claim)
+    axes = number_of_axes(input_size, kernel_size, stride, padding, dilation)
     x = array("x", per_axis("input_size", input_size, axes, lowest=0))
     w = array("w", per_axis("kernel_size", kernel_size, axes, lowest=0))
     c = conv_matrix(w, tuple(map(int, x.shape)), stride=stride, padding=padding, dilation=dilation)
@@ -393,15 +404,6 @@ def prove_transpose(
             ),
         ),
     )
-
-
-def number_of_axes(*sizes: Any) -> int:
-    """How many axes there are, where each argument is one size for all or one per axis.
-
-    >>> number_of_axes(3, (2, 2))
-    2
-    """
-    return max([1, *(len(size) for size in sizes if isinstance(size, Sized))])
 
 
 def _field(matrix: ImmutableSparseMatrix) -> DomainMatrix:

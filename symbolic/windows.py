@@ -31,7 +31,7 @@ from symbolic.sizes import Axis
 from symbolic.steps import Step, Stepwise, operands
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Window(Stepwise):
     """One window of the input times the kernel, element by element: ``print`` it, or let a notebook show it.
 
@@ -80,7 +80,7 @@ class Window(Stepwise):
         return " = ".join(stages)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ConvTrace(Stepwise):
     """An ordinary convolution step by step: ``print`` it, or let a notebook show it.
 

@@ -14,13 +14,12 @@ g = 1 and k >= s: the residues f of a phase take all values from 0 to s/g - 1, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd, prod
-from typing import Any
 
 from symbolic import scatter
-from symbolic.arguments import Padding, PerAxis, Sizes, per_axis
+from symbolic.arguments import Padding, PerAxis, Sizes, counted, number_of_axes, per_axis
 from symbolic.arrays import Index, array, indices
 from symbolic.drawing import wrapped
 from symbolic.problem import read_plain_problem
@@ -31,7 +30,7 @@ from symbolic.theorem import Refuted, Theorem
 _MOST = 24  # phases of an axis that are listed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StructuralZeros(Stepwise):
     """Which outputs no product reaches, and why: ``print`` it, or let a notebook show it.
 
@@ -76,8 +75,8 @@ class StructuralZeros(Stepwise):
 
 
 def structural_zeros(
-    input_size: Any,
-    kernel_size: Any,
+    input_size: PerAxis,
+    kernel_size: PerAxis,
     *,
     stride: PerAxis = 1,
     padding: Padding = 0,
@@ -92,8 +91,8 @@ def structural_zeros(
 
     Parameters
     ----------
-    input_size, kernel_size : int or sequence of int
-        Sizes along the spatial axes. A single one beside a sequence stands for all axes.
+    input_size, kernel_size : int or one per spatial axis
+        Of x and w. A sequence, here or below, says how many axes there are; an integer stands for all of them.
     stride, padding, output_padding, output_size, dilation
         As in `conv_transpose`.
 
@@ -104,10 +103,10 @@ def structural_zeros(
 
     Raises
     ------
-    symbolic.theorem.Refuted
-        The scatter route says something else.
     ValueError, TypeError
         As for `conv_transpose`.
+    ArithmeticError
+        The scatter route says something else: a fault of this package.
 
     Examples
     --------
@@ -136,7 +135,7 @@ def structural_zeros(
     >>> structural_zeros((2, 2), (1, 3), stride=(2, 3)).zeros
     ((1,), ())
     """
-    axes = max((len(v) for v in (input_size, kernel_size) if isinstance(v, Sized)), default=1)
+    axes = number_of_axes(input_size, kernel_size, stride, padding, output_padding, output_size, dilation)
     x = array("x", per_axis("input_size", input_size, axes, lowest=0))
     w = array("w", per_axis("kernel_size", kernel_size, axes, lowest=0))
     problem = read_plain_problem(
@@ -153,11 +152,11 @@ def structural_zeros(
     result = StructuralZeros(problem.axes, zeros)
     without = {tuple(t) for (_, _, *t), products in scatter.terms(problem).items() if not products}
     for t in sorted(without.symmetric_difference(result.outputs())):
-        raise Refuted("the phase form tells which outputs have no products", {"axes": problem.axes, "t": t})
+        raise ArithmeticError(f"t = {t}: scatter and the phase form disagree on whether products reach it")
     return result
 
 
-def prove_no_structural_zeros(kernel_size: Any, *, stride: PerAxis = 1, dilation: PerAxis = 1) -> Theorem:
+def prove_no_structural_zeros(kernel_size: PerAxis, *, stride: PerAxis = 1, dilation: PerAxis = 1) -> Theorem:
     """Prove that no output is a structural zero, apart from those near the ends, for inputs of any size.
 
     It holds if and only if, on each axis, gcd(s, d) = 1 and k >= s. Outputs near the ends are those that lack an input
@@ -165,8 +164,8 @@ def prove_no_structural_zeros(kernel_size: Any, *, stride: PerAxis = 1, dilation
 
     Parameters
     ----------
-    kernel_size : int or sequence of int
-        Sizes along the spatial axes, >= 1.
+    kernel_size : int or one per spatial axis
+        >= 1. A sequence, here or below, says how many axes there are; an integer stands for all of them.
     stride, dilation : int or one per spatial axis
         As in `conv_transpose`.
 
@@ -209,7 +208,7 @@ def prove_no_structural_zeros(kernel_size: Any, *, stride: PerAxis = 1, dilation
     symbolic.theorem.Refuted: a product reaches every output that is not near the ends: false for input_size = (4,), \
 kernel_size = (3,), stride = (2,), dilation = (2,), t = (5,)
     """
-    axes = len(kernel_size) if isinstance(kernel_size, Sized) else 1
+    axes = number_of_axes(kernel_size, stride, dilation)
     sizes: Sizes = per_axis("kernel_size", kernel_size, axes, lowest=1)
     strides: Sizes = per_axis("stride", stride, axes, lowest=1)
     dilations: Sizes = per_axis("dilation", dilation, axes, lowest=1)
@@ -223,7 +222,7 @@ kernel_size = (3,), stride = (2,), dilation = (2,), t = (5,)
         bounds.append(f"{d * (k - 1)} <= {t} + {p} <= {s}*({i} - 1)")
         formulas.append(rf"{d * (k - 1)} \leq {t} + {p} \leq {s} ({i} - 1)")
     return Theorem(
-        Step("A product reaches every output that is not near the ends:", tuple(bounds), r" \qquad ".join(formulas)),
+        Step("A product reaches every output that is not near the ends:", wrapped(bounds), r" \qquad ".join(formulas)),
         (
             Step(
                 "There a tap j for which s divides t + p - d*j meets an input:",
@@ -242,9 +241,11 @@ def _scattered(where: str, k: int, s: int, d: int) -> Step:
     inputs = -(-(first + s - 1) // s) + 1
     reached = range(first, s * (inputs - 1) + 1)
     for t in set(reached).intersection(*structural_zeros(inputs, k, stride=s, dilation=d).zeros):
-        raise Refuted("scatter reaches every output that is not near the ends", {"input_size": inputs, "t": t})
+        raise ArithmeticError(
+            f"t = {t}: not near the ends of {counted(inputs, 'input')}, but scatter does not reach it"
+        )
     return Step(
-        f"{where}Scatter with symbols, {inputs} inputs, reaches these outputs, of every phase:",
+        f"{where}Scatter with symbols, {counted(inputs, 'input')}, reaches these outputs, of every phase:",
         wrapped([f"t = {_listed(tuple(reached))}"]),
         rf"t \in {_set(tuple(reached))}",
     )

@@ -14,7 +14,9 @@ The right results come from the definition in plain integers (`tconv.testing.def
 tconv's kernels. In pytest, with the plugin that is installed with tconv, a test is three lines::
 
     def test_my_kernel(examine_conv_transpose):
-        examine_conv_transpose(my_kernel)
+        examine_conv_transpose(my_kernel, dims=[2])
+
+``dims`` says for how many spatial axes it is.
 
 Names are loaded when they are first used, so that the plugin costs a run of pytest nothing.
 """

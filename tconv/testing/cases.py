@@ -40,7 +40,7 @@ FEATURES = {
     "common factor of stride and dilation": "a common factor of stride and dilation",
     "padding": "padding",
     "asymmetric padding": "padding that differs at the two ends of an axis",
-    "negative padding": "padding below 0, which appends",
+    "negative padding": "padding below 0 (it appends)",
     "padding beyond the kernel": "padding that crops more than (k - 1)*d",
     "output_padding": "an output_padding",
     "large output_padding": "an output_padding of the stride or more",
@@ -99,6 +99,18 @@ class Case:
         What the operands hold; see the module.
     memory : str
         How the operands lie in memory.
+
+    Examples
+    --------
+    >>> case = graded_cases((1,))[-3]
+    >>> print(case)
+    x of shape (1, 1, 0), w of shape (1, 2, 3), padding -1, output_padding 1, bias
+    >>> case.shapes
+    ((1, 1, 0), (1, 2, 3))
+    >>> case.arguments
+    {'stride': (1,), 'padding': (-1,), 'output_padding': (1,), 'dilation': (1,), 'groups': 1}
+    >>> "zero sizes" in case.features
+    True
     """
 
     grade: str

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tconv.testing.definition import Channels, Definition, Exact, Line, Path, Paths, Placements
+from tconv.testing.definition import Channels, Definition, Exact, Line, Lines, Path, Paths, Placements, appended
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,17 @@ class Cause:
         What it computes.
     axes : int
         How many spatial axes a kernel must have to be wrong in this way and no other.
+
+    Examples
+    --------
+    >>> from tconv.testing import CAUSES
+    >>> cause = CAUSES[0]
+    >>> cause.name
+    'kernel not turned'
+    >>> x, w = (np.array([[row]], object) for row in ([1, 10], [1, 2, 3]))
+    >>> line = Line(size_in=2, size_kernel=3, stride=3, dilation=1, begin=0, end=0, output_padding=0)
+    >>> cause.definition(x, w, None, (line,), groups=1).tolist()
+    [[[3, 2, 1, 30, 20, 10]]]
     """
 
     name: str
@@ -64,12 +75,18 @@ def _turned(axes: slice) -> Definition:
     return Definition(weights=turned)
 
 
-def _last_placed(placements: Placements) -> Placements:
+def _none_appended(placements: Placements, lines: Lines) -> Placements:
+    """No products for the outputs that output_padding asks for."""
+    late = appended(lines)
+    return [p for p in placements if p.t not in late]
+
+
+def _last_placed(placements: Placements, lines: Lines) -> Placements:
     """Of the products for an output, that of the last input."""
     return list({p.t: p for p in placements}.values())
 
 
-def _first_placed(placements: Placements) -> Placements:
+def _first_placed(placements: Placements, lines: Lines) -> Placements:
     """Of the products for an output, that of the last tap, which is that of the first input."""
     return list({p.t: p for p in reversed(placements)}.values())
 
@@ -126,6 +143,11 @@ def _space_reversed(w: Exact, channels: Channels) -> Exact:
 
 def _space_memory_reversed(w: Exact, channels: Channels) -> Exact:
     return _space_reversed(w.reshape(*w.shape[:2], *w.shape[:1:-1]), channels)
+
+
+def _nothing_before_output_padding(a: Line) -> int:
+    """A crop that takes more than there is leaves 0 outputs, to which output_padding adds its own."""
+    return a.end + min(0, a.natural - a.begin - a.end)
 
 
 def _without_gaps_at_end(a: Line) -> int:
@@ -188,6 +210,11 @@ def _causes() -> list[tuple[Any, ...]]:
         ("crop at the wrong end", "The beginning's crop is used for both ends.", _each(end=lambda a: a.begin)),
         ("padding at one end ignored", "The end is not cropped.", _each(end=lambda a: 0)),
         ("padding at one end ignored", "The beginning is not cropped.", _each(begin=lambda a: 0)),
+        (
+            "padding scaled by dilation",
+            "The crop is p*d. It must be p: padding counts outputs.",
+            _each(begin=lambda a: a.begin * a.dilation, end=lambda a: a.end * a.dilation),
+        ),
         # output_padding
         ("output_padding ignored", "The outputs that it asks for are missing.", _each(output_padding=lambda a: 0)),
         (
@@ -199,6 +226,19 @@ def _causes() -> list[tuple[Any, ...]]:
             "output_padding added at both ends",
             "The outputs that it asks for stand at both ends. They belong to the end, once.",
             _each(begin=lambda a: a.begin - a.output_padding),
+        ),
+        *(
+            (
+                "output_padding filled with zeros",
+                f"The outputs that it asks for are {filled}, put there after the crop. They must be what the crop "
+                "would have taken: products may reach them.",
+                size.then(D(placements=_none_appended, biases=biases)),
+            )
+            for filled, biases in {
+                "zeros and the bias": D.biases,
+                "zeros": lambda times, place, channels: times * (not place.appended),
+            }.items()
+            for size in (D(), _each(end=_nothing_before_output_padding))
         ),
         # dilation, stride
         ("dilation ignored", "Taps are neighbours whatever the dilation.", _each(dilation=lambda a: 1)),
@@ -272,17 +312,27 @@ def _causes() -> list[tuple[Any, ...]]:
         ("input channels not added up", "Only the last input channel of a group is used.", D(paths=_last_channel)),
         ("input channels not added up", "Only the first input channel of a group is used.", D(paths=_first_channel)),
         # bias
-        ("bias missing", "The bias is not added.", D(biases=lambda times, reached, channels: 0)),
-        ("bias added twice", "The bias is added twice.", D(biases=lambda times, reached, channels: 2 * times)),
+        ("bias missing", "The bias is not added.", D(biases=lambda times, place, channels: 0)),
+        ("bias added twice", "The bias is added twice.", D(biases=lambda times, place, channels: 2 * times)),
         (
             "bias added twice",
             "The bias is added once for each input channel.",
-            D(biases=lambda times, reached, channels: times * channels.inputs),
+            D(biases=lambda times, place, channels: times * channels.inputs),
         ),
         (
             "bias added only where there are products",
             "Outputs that no product reaches lack the bias.",
-            D(biases=lambda times, reached, channels: times * reached),
+            D(biases=lambda times, place, channels: times * (place.products > 0)),
+        ),
+        (
+            "bias added for each product",
+            "The bias is added once for each product, of each input channel. Add it once, after the sum.",
+            D(biases=lambda times, place, channels: times * place.products * channels.inputs),
+        ),
+        (
+            "bias added for each product",
+            "The bias is added once for each product along the spatial axes. Add it once, after the sum.",
+            D(biases=lambda times, place, channels: times * place.products),
         ),
         # batch
         (
@@ -343,11 +393,6 @@ def _causes() -> list[tuple[Any, ...]]:
         ),
         (
             "result has the wrong size",
-            "It has (i - 1)*s + k outputs before the crop; dilation is left out.",
-            _each(end=lambda a: a.end + a.natural - (a.size_in - 1) * a.stride - a.size_kernel),
-        ),
-        (
-            "result has the wrong size",
             "Where there is no input or no tap it has (i - 1)*s + (k - 1)*d + 1 outputs before the crop, not 0.",
             _each(end=lambda a: a.end + a.natural - (a.size_in - 1) * a.stride - a.extent),
         ),
@@ -355,6 +400,12 @@ def _causes() -> list[tuple[Any, ...]]:
             "result has the wrong size",
             "Where there is no input it has (k - 1)*d outputs before the crop, not 0.",
             _each(end=lambda a: a.end - (a.size_in == 0) * max(0, a.extent - 1)),
+        ),
+        # After those that differ where there is no tap only: without dilation, so does this one.
+        (
+            "result has the wrong size",
+            "It has (i - 1)*s + k outputs before the crop; dilation is left out.",
+            _each(end=lambda a: a.end + a.natural - (a.size_in - 1) * a.stride - a.size_kernel),
         ),
     ]
 

@@ -7,6 +7,7 @@ Everything here is Python: lists, ints, and floats where a number is not finite.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -67,6 +68,15 @@ class Path(NamedTuple):
     channel_out: int
 
 
+class Place(NamedTuple):
+    """What there is to know of an output along the spatial axes."""
+
+    products: int
+    """How many go there."""
+    appended: bool
+    """Whether it is one of the last ``output_padding`` outputs of an axis."""
+
+
 class Channels(NamedTuple):
     """How many groups, and how many channels each has."""
 
@@ -91,14 +101,13 @@ class Definition:
     lines : callable
         How the arguments are read: one `Line` per axis, to the same.
     placements : callable
-        Which of the products along the spatial axes are added up.
+        Which of the products along the spatial axes are added up: ``(placements, lines)`` to placements.
     paths : callable
         Which of those along the channels: ``(paths, channels)`` to paths.
     images : callable
         Which images of the input each image of the result holds: pairs ``(n_out, n_in)``.
     biases : callable
-        How often the bias is added: ``(times, reached, channels)`` to times; ``reached`` says whether any product
-        goes there.
+        How often the bias is added: ``(times, place, channels)`` to times.
     skips_zeros : bool
         Products with an input that is 0 are left out, also those with an infinity.
     strays : bool
@@ -107,10 +116,10 @@ class Definition:
 
     weights: Callable[[Exact, Channels], Exact] = lambda w, channels: w
     lines: Callable[[Lines], Lines] = lambda lines: lines
-    placements: Callable[[Placements], Placements] = lambda placements: placements
+    placements: Callable[[Placements, Lines], Placements] = lambda placements, lines: placements
     paths: Callable[[Paths, Channels], Paths] = lambda paths, channels: paths
     images: Callable[[list[tuple[int, int]]], list[tuple[int, int]]] = lambda images: images
-    biases: Callable[[int, bool, Channels], int] = lambda times, reached, channels: times
+    biases: Callable[[int, Place, Channels], int] = lambda times, place, channels: times
     skips_zeros: bool = False
     strays: bool = False
 
@@ -136,8 +145,7 @@ class Definition:
         sizes = tuple(a.size_out for a in lines)
         if min(sizes) < 0 or w.shape[:2] != (groups * channels.inputs, channels.outputs):
             return None
-        placements = self.placements(list(_placements(lines)))
-        reached = {p.t for p in placements}
+        placements = self.placements(list(_placements(lines)), lines)
         paths = self.paths(_paths(channels), channels)
         count = max((p.channel_out + 1 for p in paths), default=groups * channels.outputs)
         if bias is not None and len(bias) != count:
@@ -152,7 +160,8 @@ class Definition:
                 for t, i, j in kept:
                     line[t] += row[i] * column[j]
         if bias is not None:
-            times = [self.biases(1, t in reached, channels) for t in range(prod(sizes))]
+            products, late = Counter(p.t for p in placements), appended(lines)
+            times = [self.biases(1, Place(products[t], t in late), channels) for t in range(prod(sizes))]
             for image in y:
                 for line, number in zip(image, bias.tolist(), strict=True):
                     line[:] = [value + often * number for value, often in zip(line, times, strict=True)]
@@ -169,6 +178,19 @@ def _chained(first: Any, second: Any, neutral: Any) -> Any:
         return second if first is neutral else first
     # Each takes what it changes first, and then the same facts as the other.
     return lambda value, *facts: second(first(value, *facts), *facts)
+
+
+@lru_cache(maxsize=2**14)
+def appended(lines: Lines) -> frozenset[int]:
+    """The outputs, in the flat array, that are among the last ``output_padding`` of some axis.
+
+    >>> sorted(appended((Line(2, 2, 1, 1, 0, 0, 1),)))
+    [3]
+    """
+    sizes = [a.size_out for a in lines]
+    late = [a.size_out - a.output_padding for a in lines]
+    places = enumerate(product(*map(range, sizes)))
+    return frozenset(t for t, at in places if any(p >= n for p, n in zip(at, late, strict=True)))
 
 
 @lru_cache(maxsize=2**14)

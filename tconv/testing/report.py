@@ -107,9 +107,44 @@ class Report:
     grades : tuple of Grade
         How each group of cases came out.
     refusals : tuple of str
-        What was refused, and with which words.
+        What was refused, and with which words; and what was not asked, and why.
     smallest : Example or None
         The smallest case that is wrong.
+
+    Examples
+    --------
+    NumPy's convolution is a transposed one, for a stride of 1:
+
+    >>> from tconv.testing import examine
+    >>> def kernel(x, w):
+    ...     return np.convolve(x[0, 0], w[0, 0])[None, None]
+    >>> report = examine(kernel, dims=1, without=["batch", "channels", "zero sizes"])
+    >>> report.ok, report.causes, report.smallest
+    (True, (), None)
+    >>> print(report)
+    conv_transpose: nothing is wrong in the 11 of 381 cases that it supports
+    <BLANKLINE>
+    cases                            right  wrong  not supported
+    the document's example               0      0              1
+    every small line                     9      0            192
+    batch, channels, groups, bias        0      0             45
+    kernel against stride and input      2      0             24
+    stride against dilation              0      0             24
+    crops and output_padding             0      0             27
+    infinities and nans                  0      0             20
+    memory layout                        0      0             20
+    tens of positions and channels       0      0              8
+    zero sizes                           0      0              9
+    <BLANKLINE>
+    not supported:
+      230 need stride, which its signature does not have
+      121 need dilation, which its signature does not have
+      121 need padding, which its signature does not have
+      119 need output_padding, which its signature does not have
+      104 have more than one channel: left out by without
+      35 have more than one image: left out by without
+      25 need bias, which its signature does not have
+      9 have an axis without elements: left out by without
     """
 
     findings: tuple[Finding, ...]
@@ -129,7 +164,10 @@ class Report:
         return tuple(dict.fromkeys(f.name for f in self.findings))
 
     def __str__(self) -> str:
+        asked, refused = sum(g.right + g.wrong for g in self.grades), sum(g.refused for g in self.grades)
         heading = "nothing is wrong" if self.ok else "; ".join(self.causes)
+        if self.ok and refused:
+            heading += f" in the {asked} of {asked + refused} cases that it supports"
         width = max(len(g.name) for g in self.grades)
         lines = [fill(f"conv_transpose: {heading}", WIDTH), ""]
         lines.append(f"{'cases':{width}}  right  wrong  not supported")

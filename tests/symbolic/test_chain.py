@@ -108,10 +108,13 @@ def test_it_can_be_read():
         solve_decoder([DOWN] * 2, input=(50, 30)),
         solve_chain([{**UP, "output_padding": None}] * 3, input=7, output=56),
         solve_chain([UP], input=4, output=9),
+        solve_decoder([{"kernel": 3}] * 30, input=200),
+        solve_chain([UP | {"kernel": range(9), "stride": {2, 5}, "padding": None}], input=range(4), output=90),
     ):
         text, latex = str(shown), shown._repr_latex_()
         assert text.isascii()
         assert max(map(len, text.splitlines())) <= 80
+        assert all(len(line) <= 76 for step in shown.steps() for line in step.drawing)
         assert latex.count("{") == latex.count("}")
         assert latex.count(r"\begin") == latex.count(r"\end")
         assert shown[:1] == tuple(list(shown)[:1])
@@ -127,6 +130,7 @@ def test_it_can_be_read():
         (lambda: solve_chain([{"output": 4}], input=3, output=4), ValueError, "output: got 4 beside that of the last"),
         (lambda: solve_decoder([{"stride": 2}], input=3), ValueError, "encoder: got a layer {'stride': 2} without"),
         (lambda: solve_decoder([DOWN], input=3, decoder=[UP, UP]), ValueError, "decoder: got 2 layers; must be 1"),
+        (lambda: solve_decoder([DOWN] * 2, input=9, decoder=[UP]), ValueError, "decoder: got 1 layer; must be 2"),
         (lambda: solve_decoder([{"kernel": 5}], input=3), ValueError, "padding: got (0, 0) for spatial axis 0"),
         (lambda: solve_decoder([DOWN], input=2.5), TypeError, "input: got 2.5; must be"),
     ],

@@ -97,7 +97,7 @@ def test_floor_and_ceiling_by_brute_force():
 def test_prove_uniform_or_refute():
     for k, s, d in product(range(1, 9), range(1, 6), range(1, 6)):
         if math.gcd(s, d) == 1 and k % s == 0:
-            assert f"adds up {k // s} products" in str(prove_uniform(k, stride=s, dilation=d))
+            assert f"adds up {k // s} product{'' if k == s else 's'}:" in str(prove_uniform(k, stride=s, dilation=d))
             continue
         with pytest.raises(Refuted) as refuted:
             prove_uniform(k, stride=s, dilation=d)
@@ -114,7 +114,50 @@ def test_prove_uniform_or_refute():
 def test_the_condition_holds_for_every_stride():
     for s in range(1, 13):
         assert isinstance(prove_uniform_condition(s), Theorem)
-        prove_uniform_condition(s, claim=lambda k, s, d: k % s == 0 and math.gcd(d, s) < 2)
+        claimed = prove_uniform_condition(s, claim=lambda k, s, d: k % s == 0 and math.gcd(d, s) < 2)
+        assert claimed.statement.drawing == (f"for 1 <= k <= {3 * s} and 1 <= d <= {3 * s}",)
+        assert f"{9 * s * s} cases" in claimed.proof[-1].title
+        assert "for all" not in str(claimed)
+
+
+@pytest.mark.parametrize(
+    ("stride", "claim"),
+    [
+        (2, lambda k, s, d: k == 2 and d == 1),
+        (3, lambda k, s, d: k == s and math.gcd(s, d) == 1),
+        (3, lambda k, s, d: k % s == 0 and d in (1, 2)),
+        (1, lambda k, s, d: k < 3),
+    ],
+)
+def test_a_condition_for_small_numbers_only_is_refuted(stride, claim):
+    assert all(
+        claim(k, stride, d) == (math.gcd(stride, d) == 1 and k % stride == 0)
+        for k, d in product(range(1, stride + 1), repeat=2)
+    )
+    with pytest.raises(Refuted) as refuted:
+        prove_uniform_condition(stride, claim=claim)
+    k, s, d, counts = (refuted.value.counterexample[name] for name in ("k", "s", "d", "counts"))
+    by_hand = [sum(d * j % s == r for j in range(k)) for r in range(s)]
+    assert list(counts) == by_hand
+    assert claim(k, s, d) != (len(set(by_hand)) == 1)
+
+
+def test_what_is_asked_is_what_is_stated():
+    asked = set()
+
+    def claim(k, s, d):
+        asked.add((k, d))
+        return math.gcd(s, d) == 1 and k % s == 0
+
+    statement = prove_uniform_condition(4, claim=claim).statement
+    assert statement.drawing == ("for 1 <= k <= 12 and 1 <= d <= 12",)
+    assert asked == set(product(range(1, 13), repeat=2))
+
+
+def test_one_is_singular():
+    assert "residue 1: tap 1" in str(prove_uniform(2, stride=2))
+    assert "adds up 1 product:" in str(prove_uniform(2, stride=2))
+    assert "1 tap hits 0" in str(prove_uniform_condition(2))
 
 
 @pytest.mark.parametrize(
@@ -163,6 +206,7 @@ def test_printing():
     assert wide[0].startswith("[0,:] 1 2 2")
     assert max(map(len, wide)) <= 76
     assert str(coverage(2, 0, stride=2)).endswith("axis 0: no taps")
+    assert repr(coverage(30, 4)) == "<Coverage: How many products each output adds up>"
 
 
 def test_errors():
@@ -179,6 +223,8 @@ def test_errors():
         prove_uniform_condition(0)
     with pytest.raises(TypeError, match="stride: got"):
         prove_uniform_condition((1, 2))
+    with pytest.raises(TypeError, match="claim: got 3; must be callable"):
+        prove_uniform_condition(2, claim=3)
     with pytest.raises(ValueError, match="dilation: got -1"):
         nearest_uniform_kernel_sizes(2, dilation=-1)
 
@@ -197,4 +243,5 @@ def test_all_can_be_read(told):
         assert step.title[-1] in ":."
         assert not set(step.title) & set("_^$#%&{}\\")
         assert max(map(len, step.drawing)) <= 76
+        assert max(map(len, str(step).splitlines())) <= 80
         assert step.formula.count("{") == step.formula.count("}")

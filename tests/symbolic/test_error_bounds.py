@@ -133,6 +133,19 @@ def test_fewer_roundings_are_refuted_by_some_order(dtype, bias):
         assert worked_out(found["order"], found["e"]) == 1 + found["error"].doit()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_is_refuted_is_said_of_the_model_only(dtype):
+    """float32 adds 0 exactly: there the counterexample is none, and n*u may do."""
+    for count in (2, 4999):
+        with pytest.raises(Refuted) as caught:
+            prove_error_bound(count, roundings=count - 1, dtype=dtype)
+        assert "in the model of rounding fl(a op b) = (a op b)*(1 + e), |e| <= u = 2**-" in str(caught.value)
+        assert "float" not in str(caught.value)
+    assert prove_error_bound(2, dtype=dtype).statement.title.startswith("In the model of rounding, added up in any")
+    assert "but for a factor 1 + e, as in " + dtype in str(prove_error_bound(2, dtype=dtype))
+    assert "T = 2: 1 addition, and" in str(prove_error_bound(2, dtype=dtype))
+
+
 def worked_out(order, e):
     """What the first product becomes, where it is 1 and the other terms are 0."""
 
@@ -210,9 +223,11 @@ def multiplied(matrix, rows):
 
 
 def test_roundings_are_counted():
-    assert bilinear_error_bound([]).roundings == 1
-    assert bilinear_error_bound([]).factor == 1
-    assert bilinear_error_bound([], channels_in=5, bias=True).roundings == 6
+    one = cook_toom(1, 1)
+    assert bilinear_error_bound(one).roundings == 1
+    assert bilinear_error_bound(one).factor == 1
+    assert bilinear_error_bound(one, channels_in=5, bias=True).roundings == 6
+    assert "A product meets 1 rounding at most:" in str(bilinear_error_bound(one))
     direct = bilinear_error_bound(cook_toom(1, 3), channels_in=2)
     assert (direct.roundings, direct.size, direct.factor) == (2 + 2, 6, gamma(4) / gamma(6))
     two = cook_toom(2, 2, (0, 1, oo))  # rows of one or two entries 1 or -1
@@ -266,7 +281,12 @@ def test_they_can_be_read():
         (lambda: prove_error_bound(2, roundings=-1), ValueError, "roundings: got -1; must be an integer >= 0"),
         (lambda: bilinear_error_bound([(2, 3)]), TypeError, "transforms: got (2, 3); must hold what cook_toom returns"),
         (lambda: bilinear_error_bound(3), TypeError, "transforms: got 3; must be what cook_toom returns, or several"),
-        (lambda: bilinear_error_bound([], channels_in=0), ValueError, "channels_in: got 0; must be an integer >= 1"),
+        (lambda: bilinear_error_bound([]), ValueError, "transforms: got none; must be one for each axis"),
+        (
+            lambda: bilinear_error_bound(cook_toom(1, 1), channels_in=0),
+            ValueError,
+            "channels_in: got 0; must be an integer >= 1",
+        ),
     ],
 )
 def test_errors(call, error, start):

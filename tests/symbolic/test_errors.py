@@ -24,7 +24,7 @@ VALUE_ERRORS = [
     (X, W, {"dilation": 0}, "dilation: got 0 for spatial axis 0"),
     (X, W, {"output_padding": -1}, "output_padding: got -1 for spatial axis 0; must be an integer >= 0"),
     (X, W, {"padding": "full"}, "padding: got 'full'; the words it may be are 'same' and 'valid'"),
-    (X, W, {"padding": [(1,)]}, "padding: got (1,) with 1 values; must be an integer or a (begin, end) pair"),
+    (X, W, {"padding": [(1,)]}, "padding: got (1,) with 1 value; must be an integer or a (begin, end) pair"),
     (X, W, {"padding": (1, 1)}, "padding: got (1, 1) with 2 values; must be an integer, or one or a"),
     (X, W, {"padding": 3}, "padding: got (3, 3) for spatial axis 0, where 4 outputs are to be cropped"),
     (X, W, {"output_size": -1}, "output_size: got -1 for spatial axis 0; must be an integer >= 0"),

@@ -132,6 +132,16 @@ def test_subs_and_doit(term):
         assert equation.rhs == term.at(t, input_size=4, kernel_size=3, stride=s, dilation=d, padding=1)
 
 
+def test_strings_are_not_the_symbols():
+    """SymPy takes "i" for a symbol of which nothing is known; the docstring says what to put in instead."""
+    term = general_term()
+    assert term.equation.subs(dict.fromkeys("iksdpt", 1)) == term.equation
+    assert term.equation.subs(dict.fromkeys(term.axes[0], 1)) != term.equation
+    for told in (general_term.__doc__, type(term).__doc__):
+        assert "axes" in told
+        assert '"i"' in told
+
+
 def test_empty_sums_are_zero():
     """SymPy's own convention for a sum from a to b < a - 1 is not that nothing is added."""
     n = Symbol("n")
@@ -204,7 +214,7 @@ def test_errors():
         (TypeError, "t: got 0.5; must be an integer", lambda: general_term().at(0.5)),
         (ValueError, "padding: got 'same'; must be numbers here", lambda: general_term().at(padding="same")),
         (ValueError, "input_size: got (1, 2) with 2 values", lambda: general_term().at(input_size=(1, 2))),
-        (ValueError, "w: got 1 axes; must have 2", lambda: general_term(2).expand([1], [1])),
+        (ValueError, "w: got 1 axis; must have 2", lambda: general_term(2).expand([1], [1])),
         (ValueError, "output_size: got 3; must not be given", lambda: ALL[-2].expand([1], [1], output_size=3)),
         (ValueError, "output_padding: got 1; must not be", lambda: ALL[-2].expand([1], [1], output_padding=1)),
     ]:

@@ -165,6 +165,19 @@ def test_swapped_channels_and_groups_are_refuted():
         prove_input_gradient((1, 2, 2), (2, 2, 2), claim=lambda g, w: conv(g, w[:1], **arguments), **arguments)
 
 
+@pytest.mark.parametrize("prove", PROVE.values())
+def test_claim_must_be_callable(prove):
+    with pytest.raises(TypeError, match=r"^claim: got 3; must be callable$"):
+        prove(3, 3, claim=3)
+
+
+@pytest.mark.parametrize("prove", PROVE.values())
+def test_one_difference(prove):
+    titles = [step.title for step in prove(1, 1).steps()]
+    assert "L differentiated, and the formula expanded; the only difference is zero:" in titles
+    assert not any(" 1 differences" in title for title in titles)
+
+
 def test_errors():
     for prove in PROVE.values():
         with pytest.raises(ValueError, match="operator: got 'deconv'; must be"):
@@ -182,6 +195,7 @@ def test_errors():
 def test_theorems_can_be_read(prove, operator):
     theorem = prove((1, 2, 3, 3), (2, 2, 2, 2), operator=operator, layout="NC...", stride=2, padding=[(0, 1), (1, 0)])
     assert isinstance(theorem, Theorem)
+    assert max(map(len, str(theorem).splitlines())) <= 80
     for step in theorem.steps():
         assert step.title[-1] in ":."
         assert not set(step.title) & set("_^$#%&{}\\")

@@ -6,7 +6,7 @@ from itertools import product
 from math import ceil
 
 import pytest
-from sympy import Float, Rational, Symbol, pi, simplify, sin, symbols
+from sympy import Float, Rational, Symbol, atan, pi, simplify, sin, sqrt, symbols
 
 import symbolic
 import tconv.interpolation
@@ -252,6 +252,16 @@ def test_padding_is_the_least_that_leaves_no_tap_out():
         assert len(taps.weights) == 2 * taps.padding + scale
 
 
+def test_what_sums_to_1_in_disguise():
+    """One test of zero for all proofs: of roots, of fractions, and of what cannot be decided."""
+    a = Symbol("a")
+    assert prove_reproduces_constants([sqrt(5 + 2 * sqrt(6)), 1 - sqrt(2) - sqrt(3)]).proof
+    assert prove_reproduces_constants([1 / (a + 1), a / (a + 1)]).proof
+    assert outcome(prove_reproduces_constants, [1 / (a + 1), a / (a + 2)])["phase"] == (0,)
+    with pytest.raises(ValueError, match=r"^SymPy cannot decide whether .*atan.* is zero$"):
+        prove_reproduces_constants([16 * atan(Rational(1, 5)) - 4 * atan(Rational(1, 239)), 1 - pi])
+
+
 def test_they_can_be_read():
     bilinear = interpolation_taps("bilinear", 2)
     told = [
@@ -261,6 +271,9 @@ def test_they_can_be_read():
         prove_reproduces_ramps(bilinear.over(2), stride=2, padding=1),
         prove_continues_polynomials("bicubic", 2),
         prove_continues_polynomials("bicubic", 0, a=A),
+        interpolation_taps("bicubic", 1, a=sum(symbols("a:20"))),
+        prove_continues_polynomials("bicubic", 0, a=sum(symbols("a:20"))),
+        prove_reproduces_constants([sum(symbols("a:20")), 1 - sum(symbols("a:20"))]),
     ]
     for one in told:
         text, formula = str(one), one._repr_latex_()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-from sympy import Integer, Symbol, floor, simplify
+from sympy import Integer, Symbol, floor, simplify, symbols
 from sympy.abc import x
 
 from symbolic.size_derivation import (
@@ -156,13 +156,14 @@ def test_example_where_the_floor_matters_is_one():
         derive_conv_transpose_size(12, 3, stride=2),
         derive_conv_transpose_size(padding="same"),
         derive_conv_size(padding="same"),
+        derive_conv_transpose_size(sum(symbols("size_of_the_input:9"), Integer(1)), 3),
     ],
     ids=lambda derivation: derivation.operator,
 )
 def test_it_can_be_read(derivation):
     text, latex = str(derivation), derivation._repr_latex_()
     assert text.isascii()
-    assert max(map(len, text.splitlines())) <= 91
+    assert max(map(len, text.splitlines())) <= 80
     assert all(len(line) <= 76 for step in derivation.steps() for line in step.drawing)
     assert latex.count("{") == latex.count("}")
     assert latex.count(r"\begin") == latex.count(r"\end")
@@ -189,7 +190,7 @@ def test_it_can_be_read(derivation):
             derive_conv_size,
             {"input_size": 1, "kernel_size": 4, "stride": 1, "dilation": 1, "padding": 0},
             ValueError,
-            "padding: got (0, 0), where a kernel that spans 4 meets 1 inputs; must leave >= 0 outputs, not -2",
+            "padding: got (0, 0), where a kernel that spans 4 meets 1 input; must leave >= 0 outputs, not -2",
         ),
     ],
 )
@@ -198,6 +199,14 @@ def test_errors(derive, arguments, error, start):
         derive(**arguments)
     assert str(caught.value).startswith(start)
     assert "\n" not in str(caught.value)
+
+
+def test_it_is_short_unless_printed():
+    for derivation in (derive_conv_size(), derive_conv_transpose_size(5, 3)):
+        title = derivation.steps()[0].title.rstrip(":")
+        assert repr(derivation) == f"<SizeDerivation: {title}>" or repr(derivation).endswith(" ...>")
+        assert len(repr(derivation)) <= 80
+    assert repr(derive_conv_size()) == "<SizeDerivation: Window t has its last tap, tap k - 1, at input i>"
 
 
 def test_sizes_are_sympy_integers():

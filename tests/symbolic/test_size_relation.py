@@ -111,8 +111,23 @@ def test_sizes_with_the_same_result_in_symbols():
     assert len(sizes_with_same_result(1, 1, stride=100, dilation=1, padding=0).steps()[-1].drawing) == 3
 
 
+def test_one_size_with_the_same_result():
+    _, solved, last = sizes_with_same_result(4, 3, stride=1, dilation=1, padding=0).steps()
+    assert (solved.title, solved.drawing) == ("Solved for o, it is one:", ("o = 6",))
+    assert (last.title, last.drawing) == ("The transposed convolution of 4 gives it:", ("a = 0:  o = 6",))
+
+
+def test_a_pair_of_padding_is_in_a_list():
+    assert sizes_with_same_result(4, 3, stride=2, dilation=1, padding=[(1, 2)]).sizes == (6, 7)
+    with pytest.raises(ValueError, match="padding: got"):
+        sizes_with_same_result(4, 3, stride=2, dilation=1, padding=(1, 2))
+
+
 def test_as_many_as_the_stride():
     assert prove_sizes_with_same_result(stride=3).statement.title.endswith("which are 3 in a row:")
+    alone = prove_sizes_with_same_result(stride=1).statement
+    assert alone.title.endswith("for this o alone:")
+    assert alone.drawing == ("o = d*(k - 1) + n - p_b - p_e",)
     prove_sizes_with_same_result(count=s)
     prove_sizes_with_same_result(stride=4, count=4)
     prove_sizes_with_same_result(count=2 * s - s)
@@ -153,12 +168,14 @@ def test_it_can_be_read(prove):
     theorem = prove()
     text, latex = str(theorem), theorem._repr_latex_()
     assert text.isascii()
-    assert max(map(len, text.splitlines())) <= 100
+    assert max(map(len, text.splitlines())) <= 80
     assert all(len(line) <= 76 for step in theorem.steps() for line in step.drawing)
     assert latex.count("{") == latex.count("}")
     assert latex.count(r"\begin") == latex.count(r"\end")
     assert not any("_" in step.title for step in theorem.steps())
     assert "no exception" in theorem.proof[-1].title
+    assert repr(theorem).startswith("<Theorem: ")
+    assert len(repr(theorem)) <= 80
 
 
 def test_a_wrong_formula_would_not_be_proved(monkeypatch):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+import re
 from itertools import product
 
 import pytest
 
 import symbolic
-from symbolic.solver import BOUNDS, Solution, solve
+from symbolic.solver import BOUNDS, Reason, Solution, no_solution, solve
 
 NAMES = ("input", "kernel", "stride", "padding", "dilation")
 SMALL = {
@@ -80,40 +81,84 @@ def check_reasons(solutions):
     """Cases are all the candidates together, each once; and what is said of each is so."""
     if solutions:
         return
-    candidates = dict(solutions.candidates)
-    if "output_padding" not in candidates:
-        candidates["output_padding"] = range(candidates["stride"][-1])
-    names = ("input", "kernel", "stride", "padding", "dilation")
-    for values in product(*(candidates[name] for name in names)):
-        by_name = dict(zip(names, values, strict=True))
-        n, k, s, p, d = values
-        cases = [
-            reason
-            for reason in solutions.reasons
-            if all(by_name.get(name, candidates[name][0]) in allowed for name, allowed in reason.case.items())
-        ]
-        # Without inputs or taps another equation holds, and its cases are told beside those of the first.
-        assert cases
-        more = range(s) if "output_padding" not in solutions.candidates else candidates["output_padding"]
-        for a in more:
-            o = SIZES[n, k, s, d] - 2 * p + a
-            assert o not in candidates["output"]
-            if n and k and candidates["input"][0] and candidates["kernel"][0]:
-                for reason in cases:
-                    if not ("output_padding" in reason.case and a not in reason.case["output_padding"]):
-                        check_words(reason.why, o)
+    seen = set()
+    for reason in solutions.reasons:
+        outputs = dict(combinations({**solutions.candidates, **reason.case}))
+        assert not seen & set(outputs)
+        seen |= set(outputs)
+        assert not set(outputs.values()) & set(solutions.candidates["output"])
+        check_words(reason.why, outputs)
+    assert seen == set(dict(combinations(solutions.candidates)))
 
 
-def check_words(why, output):
-    words = why.split()
-    if "at least" in why:
-        assert output >= int(words[4].rstrip(","))
-    elif "at most" in why:
-        assert output <= int(words[4].rstrip(","))
-    elif words[2] in ("odd", "even"):
-        assert output % 2 == (words[2] == "odd")
-    elif "modulo" in why and words[3] == "modulo":
-        assert output % int(words[4].rstrip(",")) == int(words[2])
+def combinations(candidates):
+    """All values of the arguments, with the output that they give."""
+    ends = ("padding", "padding") if "padding" in candidates else ("begin", "end")
+    for n, k, s, d in product(*(candidates[name] for name in ("input", "kernel", "stride", "dilation"))):
+        more = candidates.get("output_padding", range(s))
+        crops = product(candidates[ends[0]], more) if ends[0] == ends[1] else product(*map(candidates.get, ends), more)
+        for *crop, a in crops:
+            yield (n, k, s, d, *crop, a), SIZES[n, k, s, d] - crop[0] - crop[-1] + a
+
+
+WORDS = re.compile(
+    r"output is (?:(?P<bound>at least|at most) )?"
+    r"(?:(?P<low>-?\d+)(?: (?:or|to) (?P<high>-?\d+))?(?: \((?P<corner>.*)\))?, (?:and |not ))?"
+    r"(?:(?P<parity>odd|even)|(?P<remainder>\d+) modulo (?P<divisor>\d+))?.*"
+)
+
+
+def check_words(why, outputs):
+    said, values = WORDS.fullmatch(why), set(outputs.values())
+    low, high = (said[name] and int(said[name]) for name in ("low", "high"))
+    assert said["low"] or said["parity"] or said["divisor"], why
+    if said["bound"]:
+        assert low == (min if said["bound"] == "at least" else max)(values), why
+    elif said["low"]:
+        assert values <= set(range(low, (low if high is None else high) + 1)), why
+    if said["low"] and said["corner"]:
+        names = ["input", "kernel", "stride", "dilation", "padding", "output_padding"]
+        names[4:5] = ["padding"] if len(next(iter(outputs))) == 6 else ["begin", "end"]
+        corner = [(names.index(name), int(value)) for name, value in re.findall(r"(\w+) = (-?\d+)", said["corner"])]
+        there = {output for at, output in outputs.items() if all(at[i] == value for i, value in corner)}
+        assert there == {low}, why
+        if len(corner) == 1:  # and what is named matters
+            assert len(values) > 1, why
+    if said["parity"]:
+        inside = [o for o in values if low is None or low <= o <= (low if high is None else high)]
+        assert all(o % 2 == (said["parity"] == "odd") for o in inside), why
+    if said["divisor"]:
+        assert all(o % int(said["divisor"]) == int(said["remainder"]) for o in values), why
+
+
+def test_without_inputs_or_taps_another_equation_holds():
+    none = solve(input=6, output=24, kernel={0, 5}, stride=3, padding=-1, output_padding=4)
+    assert [str(reason) for reason in none.reasons] == [
+        "kernel = 5: output is at least 26 (dilation = 1), not 24",
+        "kernel = 0: output is 6, not 24",
+    ]
+    assert none.steps()[0].drawing[-1] == "without taps: output = output_padding - 2*padding"
+    check_reasons(none)
+    only = solve(input=4, output=8, kernel=0, stride=9)
+    assert only.steps()[0].drawing == ("without taps: output = output_padding - 2*padding",)
+    assert {(o.output, o.output_padding - 2 * o.padding) for o in only} == {(8, 8)}
+    both = solve(input=range(3), output=50, kernel=range(4), stride=2, padding=[(range(2), 2)])
+    assert both.steps()[0].drawing[-1] == "without inputs or taps: output = -begin - end + output_padding"
+    assert [list(reason.case) for reason in both.reasons] == [["input", "kernel"], ["input"], ["input", "kernel"]]
+    check_reasons(both)
+    assert len(solve(input=4, output=8, kernel=3, stride=2).steps()[0].drawing) == 2  # one equation on two lines
+    assert "without" not in str(solve(input={0, 4}, output=9, kernel=3, stride=2, padding="same"))
+
+
+def test_pairs_have_true_reasons():
+    generator = random.Random(0)
+    none = 0
+    for _ in range(60):
+        given = {name: some(generator, lowest) for name, lowest in LOWEST.items() if name != "padding"}
+        solutions = solve(**given, padding=[(generator.choice([0, {0, 2}]), range(-1, 2))], bounds=SMALL)
+        none += not solutions
+        check_reasons(solutions)
+    assert none > 5
 
 
 def test_begin_and_end_apart():
@@ -185,6 +230,11 @@ def test_reasons_in_words(given, words):
     assert all(word in str(solutions) for word in words)
 
 
+def test_one_more_case_is_singular():
+    for count, words in ((21, "... and 1 case more"), (22, "... and 2 cases more")):
+        assert no_solution([Reason({}, "output is 1, not 2")] * count).drawing[-1] == words
+
+
 def test_axes():
     found = solve(input=(5, 7), output=(10, {14, 15}), kernel=3, stride=2, padding=1, dilation=(1, None))
     assert len(found) == len(found.axes[0]) * len(found.axes[1])
@@ -202,12 +252,15 @@ def test_it_can_be_read():
     for shown in (
         solve(input=4, output=8),
         solve(input=4, output=8, kernel=3, padding=[(None, 1)]),
+        solve(input=4, output=200),
+        solve(input=range(3), output=60, kernel=range(4), stride=2, padding=[(None, None)]),
         solve(input=4, output=8, kernel=8, stride={4, 6, 8, 12}, padding=0, output_padding=0),
         solve(input=(4, 5), output=8, padding="same", kernel=1),
     ):
         text, latex = str(shown), shown._repr_latex_()
         assert text.isascii()
-        assert max(map(len, text.splitlines())) <= 110
+        assert max(map(len, text.splitlines())) <= 80
+        assert all(len(line) <= 76 for step in shown.steps() for line in step.drawing)
         assert latex.count("{") == latex.count("}")
         assert latex.count(r"\begin") == latex.count(r"\end")
         assert repr(shown) in text or "Axis" in repr(shown)
@@ -227,6 +280,7 @@ def test_it_can_be_read():
         ({"input": True}, TypeError, "input: got True; must be an integer"),
         ({"input": 4, "kernel": range(0)}, ValueError, "kernel: got range(0, 0); must hold one candidate or more"),
         ({"input": 4, "padding": "full"}, ValueError, "padding: got 'full'; the words it may be"),
+        ({"input": 4, "padding": [(1,)]}, ValueError, "padding: got (1,) with 1 value; must be a (begin, end) pair"),
         ({"input": 4, "padding": [(1, 2, 3)]}, ValueError, "padding: got (1, 2, 3) with 3 values; must be a"),
         ({"input": (1, 2), "kernel": (1, 2, 3)}, ValueError, "input, kernel: got values per axis, 2 for input, 3"),
         ({"input": ()}, ValueError, "input: got no spatial axis"),

@@ -163,7 +163,7 @@ def test_errors():
         (lambda: pixel_unshuffle([[[1, 2, 3]]], 2), "y: spatial axis 0 has size 3; must be a multiple of stride = 2"),
         (lambda: pixel_shuffle([[[1]]], 0), "stride: got 0"),
         (lambda: subpixel_from_transposed(array("w", (1, 1, 0))), "w: got shape .*; must have one tap"),
-        (lambda: subpixel_from_transposed([[[1]]], groups=2), "groups: got 2; must divide the 1 channels"),
+        (lambda: subpixel_from_transposed([[[1]]], groups=2), "groups: got 2; must divide the 1 channel$"),
         (lambda: transposed_from_subpixel([[[1]]], stride=2), "w: axis 0 .O. has size 1; must be a multiple of 2"),
         (lambda: transposed_from_subpixel([[[1]]], stride=1, padding="same"), "padding: got 'same'; must be numbers"),
     ]:
@@ -171,16 +171,35 @@ def test_errors():
             call()
 
 
+@pytest.mark.parametrize("shuffle", [3, None])
+def test_shuffle_must_be_callable(shuffle):
+    calls = [
+        lambda: prove_subpixel_from_transposed((1, 1, 2), (1, 1, 2), stride=2, shuffle=shuffle),
+        lambda: prove_transposed_from_subpixel((1, 1, 2), (2, 1, 1), stride=2, shuffle=shuffle),
+        lambda: subpixel_from_transposed([[[1, 2]]], stride=2)([[[1]]], shuffle=shuffle),
+    ]
+    for call in calls:
+        with pytest.raises(TypeError, match=f"^shuffle: got {shuffle}; must be callable$"):
+            call()
+
+
 def test_all_can_be_read():
     w = array("w", (2, 2, 4, 4))
+    long = sum(array("a", 30))
     for told in (
         subpixel_from_transposed(w, stride=2, padding=1, output_padding=1),
         transposed_from_subpixel(array("w", (4, 2, 3, 3)), stride=2, padding=1),
         prove_subpixel_from_transposed((1, 1, 2, 2), (1, 1, 3, 3), stride=2),
         prove_transposed_from_subpixel((1, 1, 2, 2), (4, 1, 1, 1), stride=2),
+        prove_transposed_from_subpixel((1, 1, 1), (1, 1, 1), stride=1),
+        subpixel_from_transposed([[[long, long]]], stride=2),
+        subpixel_from_transposed(array("w", (1, 1, 2, 2, 2)), padding=[(-10, -12)] * 3, stride=(10, 10, 10)),
+        transposed_from_subpixel(array("w", (1, 1, 2, 2, 2)), padding=[(-10, -12)] * 3, stride=1),
     ):
+        assert max(map(len, str(told).splitlines())) <= 80
         for step in told.steps():
             assert step.title[-1] in ":."
             assert not set(step.title) & set("_^$#%&{}\\")
             assert max(map(len, step.drawing)) <= 76
+            assert " 1 differences" not in step.title
             assert step.formula.count("{") == step.formula.count("}")

@@ -8,6 +8,7 @@ import pytest
 from sympy import Add, Array
 
 import symbolic
+from symbolic.steps import Step
 from tests.symbolic.definition import by_index
 
 BOX = list(product(range(4), range(4), (1, 3), (1, 2), (-1, 1), (0, 2)))
@@ -72,7 +73,8 @@ def test_padding_is_told():
     assert trace.sum.tolist() == [[1, 3, 3, 2]]
     assert trace.result.tolist() == [[3], [0]]
     assert str(trace.steps()[-1]) == (
-        "Padding, axis 0 gains 1 at the end; axis 1 loses 2 at the beginning and loses 1 at the end:\n\n"
+        "Padding, axis 0 gains 1 at the end; axis 1 loses 2 at the beginning and loses 1\n"
+        "at the end:\n\n"
         "  [ 1  3  3  2 ] -> [ 3 ]\n"
         "                    [ 0 ]"
     )
@@ -100,7 +102,42 @@ def test_what_is_too_wide_is_told_line_by_line():
         "y[0,0] = image[0,0]*w[0,0]",
         "y[0,1] = image[0,0]*w[0,1] + image[0,1]*w[0,0]",
     )
-    assert max(map(len, str(trace).splitlines())) <= 120
+    assert max(map(len, str(trace).splitlines())) <= 80
+
+
+@pytest.mark.parametrize("compute", [symbolic.trace_conv, symbolic.trace_conv_transpose])
+@pytest.mark.parametrize("x", [list(range(30)), symbolic.array("x", 8), symbolic.array("image", (3, 9))])
+def test_lines_fit_a_terminal(compute, x):
+    trace = compute(x, x, stride=2)
+    assert max(map(len, str(trace).splitlines())) <= 80
+    assert "\n\n\n" not in str(trace)
+
+
+def test_operands_beside_each_other_or_below():
+    short, long = (compute_operands(list(range(n))) for n in (5, 30))
+    assert short == ("x = [ 0  1  2  3  4 ]   w = [ 1  2  3 ]",)
+    assert long[:2] == ("x[0] = 0", "x[1] = 1")
+    assert long[-3:] == ("x[29] = 29", "", "w = [ 1  2  3 ]")
+    assert compute_operands(list(range(20)))[0].startswith("x = [ 0  1")
+
+
+def compute_operands(x):
+    return symbolic.trace_conv_transpose(x, [1, 2, 3], stride=2).steps()[0].drawing
+
+
+def test_a_trace_is_short_unless_printed():
+    trace = symbolic.trace_conv_transpose([1, 2], [3, 4], stride=2)
+    assert repr(trace) == "<ConvTransposeTrace: Transposed convolution of x by w, stride 2>"
+    assert repr(trace.placements[:1]) == "(<Placement: x[0] = 1 times the kernel, its first tap at [0]>,)"
+
+
+def test_a_long_title_is_wrapped_and_not_indented():
+    words = " ".join(["word"] * 30)
+    title, more, blank, drawing = Step(words, ("drawn",), "x").text.splitlines()
+    assert f"{title} {more}" == words
+    assert len(title) == 79
+    assert (blank, drawing) == ("", "  drawn")
+    assert Step(f"{'w' * 79}:", (), "").text.splitlines()[0] == f"{'w' * 79}:"
 
 
 @pytest.mark.parametrize("compute", [symbolic.trace_conv, symbolic.trace_conv_transpose])

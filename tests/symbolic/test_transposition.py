@@ -6,7 +6,7 @@ import re
 from itertools import product
 
 import pytest
-from sympy import Array, Matrix, Rational, Symbol, expand, eye, sqrt, symbols
+from sympy import Array, Matrix, Rational, Symbol, atan, expand, eye, pi, sqrt, symbols
 
 from symbolic import array, conv, conv_transpose
 from symbolic.inversion import prove_diagonal, prove_inverse
@@ -97,6 +97,7 @@ def test_document():
 
 
 def test_printing():
+    assert conv_matrix([1], 1).steps()[0].title == "Matrix C of the convolution, 1 row, 1 column:"
     assert str(conv_matrix([1, -10], 3)) == (
         "Matrix C of the convolution, 2 rows, 3 columns:\n\n"
         "         x[0]  x[1]  x[2]\n"
@@ -156,6 +157,22 @@ def test_false_transposes_are_refuted(claim):
         assert right[t] != wrong[t]
     else:
         assert found == {"shape of (C^T y)": (3,), "shape of claim": (1,)}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"stride": (2, 1)}, {"dilation": (1, 2)}, {"padding": (1, 0)}, {"padding": [(1, 0), (0, 1)]}],
+    ids=str,
+)
+def test_any_argument_says_how_many_axes_there_are(arguments):
+    assert prove_transpose(3, 2, **arguments) == prove_transpose((3, 3), (2, 2), **arguments)
+    assert prove_diagonal(4, 1, **arguments) == prove_diagonal((4, 4), (1, 1), **arguments)
+    assert conv_matrix([[1, 2]], 3, **arguments) == conv_matrix([[1, 2]], (3, 3), **arguments)
+
+
+def test_claim_must_be_callable():
+    with pytest.raises(TypeError, match=r"^claim: got 3; must be callable$"):
+        prove_transpose(3, 2, claim=3)
 
 
 def test_a_true_claim_is_proved():
@@ -234,6 +251,26 @@ def test_windows_may_overlap_for_a_kernel_that_is_right():
     assert conv(conv_transpose(y, [1] * 4, **back), [1] * 4, stride=2) != 4 * y
 
 
+@pytest.mark.parametrize(
+    ("one", "same"),
+    [(sqrt(5 + 2 * sqrt(6)), sqrt(2) + sqrt(3)), ((2 + sqrt(5)) ** Rational(1, 3), (1 + sqrt(5)) / 2)],
+    ids=["square roots", "cube root"],
+)
+def test_roots_that_only_look_different(one, same):
+    """Windows share ``same - one``, of which no expansion shows that it is 0."""
+    assert str(prove_inverse([one, same, -1, 1], 6, of="C C^T", factor=None, stride=2)).endswith(" = 0")
+    with pytest.raises(Refuted) as refuted:
+        prove_inverse([one, same, -1, 2], 6, of="C C^T", factor=None, stride=2)
+    *_, got, claimed = refuted.value.counterexample.values()
+    assert abs((got - claimed).evalf()) > 1
+
+
+def test_what_cannot_be_decided_is_an_error():
+    machin = 16 * atan(Rational(1, 5)) - 4 * atan(Rational(1, 239))  # it is pi
+    with pytest.raises(ValueError, match=r"^SymPy cannot decide whether .*atan.* is zero$"):
+        prove_inverse([machin, pi, -1, 1], 6, of="C C^T", factor=None, stride=2)
+
+
 def test_false_inverses_are_refuted():
     w = array("w", 2)
     for of, arguments in product(("C C^T", "C^T C"), [{}, {"stride": 2, "padding": 1}, {"stride": 2, "factor": 2}]):
@@ -264,10 +301,19 @@ def test_inverse_errors():
         prove_diagonal(3, 1, of="C^T C"),
         prove_inverse([1, 1, 1, -1], 40, of="C C^T", factor=None, stride=2),
         prove_inverse([1], 30),
+        prove_diagonal(1, 1),
+        prove_diagonal(1, 1, of="C^T C"),
+        prove_inverse([sum(array("a", 20)), 1], 4, of="C C^T", factor=None, stride=2),
+        prove_inverse(
+            [sqrt(sum(array("a", 20))), 1, 1, -sqrt(sum(array("a", 20)))], 6, of="C C^T", factor=None, stride=2
+        ),
     ],
 )
 def test_theorems_can_be_read(theorem):
-    assert max(len(line) for line in str(theorem).splitlines()) <= 120
+    assert max(len(line) for line in str(theorem).splitlines()) <= 80
+    assert " 1 taps" not in str(theorem)
+    assert " 1 inputs" not in str(theorem)
+    assert " 1 windows" not in str(theorem)
     for step in theorem.steps():
         assert step.title[-1] in ":."
         assert not set(step.title) & set("_^$#%&{}\\")

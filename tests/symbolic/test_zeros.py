@@ -39,6 +39,30 @@ def test_several_axes():
     assert structural_zeros((2, 2), 1, stride=2, output_size=4).zeros == ((1, 3), (1, 3))
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"stride": (2, 3)},
+        {"dilation": (1, 3), "stride": 2},
+        {"padding": (1, 0)},
+        {"padding": [(1, 0), (0, -1)]},
+        {"output_padding": (1, 0)},
+        {"output_size": (4, 5)},
+    ],
+    ids=str,
+)
+def test_any_argument_says_how_many_axes_there_are(arguments):
+    assert structural_zeros(3, 3, **arguments) == structural_zeros((3, 3), (3, 3), **arguments)
+    assert len(structural_zeros(3, 3, **arguments).zeros) == 2
+
+
+def test_steps_may_say_how_many_axes_there_are():
+    assert prove_no_structural_zeros(3, stride=(2, 3)) == prove_no_structural_zeros((3, 3), stride=(2, 3))
+    with pytest.raises(Refuted) as caught:
+        prove_no_structural_zeros(3, stride=2, dilation=(1, 2))
+    assert caught.value.counterexample["kernel_size"] == (3, 3)
+
+
 def test_by_hand():
     assert structural_zeros(3, 3, stride=2).zeros == ((),)
     assert structural_zeros(3, 1, stride=3).zeros == ((1, 2, 4, 5),)
@@ -48,16 +72,18 @@ def test_by_hand():
     assert structural_zeros(0, 2, output_padding=2).zeros == ((0, 1),)
 
 
-def test_a_wrong_condition_is_refuted(monkeypatch):
+def test_a_wrong_condition_is_noticed(monkeypatch):
     """If the bounds forgot the divisor, scatter would say so."""
     honest = module._is_reached
     monkeypatch.setattr(module, "_is_reached", lambda axis, t: True)
-    with pytest.raises(Refuted) as caught:
+    with pytest.raises(ArithmeticError, match=r"^t = \(1,\): scatter and the phase form disagree"):
         structural_zeros(3, 2, stride=2, dilation=2)
-    assert caught.value.counterexample["t"] == (1,)
     monkeypatch.setattr(module, "_is_reached", lambda axis, t: honest(axis, t) and t > 0)
-    with pytest.raises(Refuted):
+    with pytest.raises(ArithmeticError):
         structural_zeros(3, 2, stride=2, dilation=2)
+    monkeypatch.setattr(module, "structural_zeros", lambda *sizes, **steps: module.StructuralZeros((), ((5,),)))
+    with pytest.raises(ArithmeticError, match=r"^t = 5: not near the ends of 3 inputs, but scatter"):
+        prove_no_structural_zeros(3, stride=3, dilation=2)
 
 
 def near_the_ends(example):
@@ -112,12 +138,15 @@ def test_refuted_on_one_of_several_axes():
         structural_zeros(30, 1, stride=40),
         structural_zeros(0, 0),
         prove_no_structural_zeros(3, stride=3, dilation=2),
+        prove_no_structural_zeros(1),
         prove_no_structural_zeros((30, 2), stride=(30, 1)),
     ],
-    ids=["1d", "2d", "many phases", "nothing", "proof", "2d proof"],
+    ids=["1d", "2d", "many phases", "nothing", "proof", "one tap", "2d proof"],
 )
 def test_steps(told):
     assert all(len(line) <= WIDTH for step in told.steps() for line in step.drawing)
+    assert all(len(line) <= 80 for line in str(told).splitlines())
+    assert " 1 inputs" not in str(told)
     assert all(len(step.title) <= 80 for step in told.steps())
     latex = told._repr_latex_()
     assert latex.count("{") == latex.count("}")
