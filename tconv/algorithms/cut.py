@@ -10,7 +10,7 @@ write its lines. What is free:
 * the origin of each axis: *aligned*, so that phases share what they read, or not, so that no position is cropped;
 * with positions in the lanes, where what they read is gathered into a panel, tile by tile: whether there is a row for
   each input that a position reads; or one row serves all that lie on one line, and lines have room at their ends for
-  what is read beyond them.
+  what is read beyond them, or begin a vector, each of which has such room: better where lines are short.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ class Choice:
     aligned_outer: bool
     aligned_last: bool
     rows_shared: bool  # by all that a position reads on one line
+    lines_apart: bool = False  # each line begins a vector, and every vector has that room
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,12 @@ class Cut:
         )
 
     @property
+    def line(self) -> int:
+        """Columns from one line to the next."""
+        count = self.axes[-1].count
+        return self.lanes * ceil(count / self.lanes) if self.choice.lines_apart else count + self.reach
+
+    @property
     def reach(self) -> int:
         """How far apart the inputs of a position lie on the last axis, if a row of a panel serves all of them."""
         low, high = _ends(self.axes[-1])
@@ -222,6 +229,7 @@ def cuts(problem: Problem) -> Iterator[Cut]:
             yield _cut(problem, Choice(False, outer, last, False), phased, parts)
         if low < high:
             yield _cut(problem, Choice(False, outer, last, True), phased, parts)
+            yield _cut(problem, Choice(False, outer, last, True, True), phased, parts)
         positions = problem.batch * prod(axis.count for axis in phased)
         if reads * list_pitch(min(CHANNEL_COLUMNS, positions)) <= MOST_LISTED:
             yield _cut(problem, Choice(True, outer, last, False), phased, parts)
@@ -278,7 +286,7 @@ def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: 
             )
             groups.append(min(candidates, key=lambda group: _group_cycles(choice, lanes, depth, group)))
     cut = Cut(choice, axes, lanes, parts, streams, dense, tuple(groups), covers, 0, 0.0)
-    cut = replace(cut, columns=prod(axis.count for axis in axes[:-1]) * (last.count + cut.reach))
+    cut = replace(cut, columns=prod(axis.count for axis in axes[:-1]) * cut.line)
     return replace(cut, cycles=_cycles(problem, cut))
 
 
@@ -309,7 +317,10 @@ def _cycles(problem: Problem, cut: Cut) -> float:
     else:
         of_tile = sum(_group_cycles(choice, lanes, depth, group) for group in cut.groups)
         product_cycles = of_tile * ceil(problem.batch * cut.columns / (POSITION_VECTORS * lanes))
-        longer = positions // counts[-1] * ((counts[-1] + cut.reach) // lanes + 1)
+        if choice.lines_apart:
+            longer = positions // counts[-1] * (cut.line // lanes) * (1 + ceil(cut.reach / lanes))
+        else:
+            longer = positions // counts[-1] * ((counts[-1] + cut.reach) // lanes + 1)
         gathering = GATHER * longer * depth * min(gathered_rows(cut))
     lines = sum(group.lines for group in cut.groups)
     writing = (

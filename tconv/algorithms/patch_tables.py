@@ -101,6 +101,7 @@ def tabulate(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
         span=last.outputs,
         window=last.window,
         row=rows.staged_row,
+        apart=cut.lanes,
         line=last.axis.count,
         reach=0,
     )

@@ -100,6 +100,8 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
     units = ceil(problem.groups / groups_at_once) * tiles * row_chunks
     last = axes[-1].count
     most_runs = tile_columns if last == 1 else ceil(tile_columns / last) + 1 + tile_columns // slice_columns
+    if cut.choice.lines_apart:
+        most_runs = tile_columns // cut.lanes
     most_vectors = most_runs * (1 + ceil(cut.reach / cut.lanes)) + ceil(tile_columns / cut.lanes)
     most_reads = max(section[READ_COUNT] for section in rows.sections)
     pitch = list_pitch(tile_columns)
@@ -132,7 +134,8 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         span=1,
         window=1,
         row=rows.row,
-        line=axes[-1].count + cut.reach,
+        apart=rows.row // (slice_columns // cut.lanes) if cut.choice.lines_apart else cut.lanes,
+        line=cut.line,
         reach=cut.reach,
     )
     return Scheme(
@@ -250,7 +253,8 @@ class _Rows:
         }
         self._tile_columns = tile_columns
         self._slice_columns = slice_columns
-        self.row = slice_columns + cut.lanes * ceil(cut.reach / cut.lanes)  # of a panel
+        room = cut.lanes * ceil(cut.reach / cut.lanes)  # at the end of each vector, or of a row of the panel
+        self.row = slice_columns + room * (slice_columns // cut.lanes if cut.choice.lines_apart else 1)
         self._panels: dict[tuple[Reads, ...], Panel] = {}
         self._rows_of: dict[int, dict[tuple[tuple[int, int], ...], int]] = {}
         self._known: dict[tuple[Panel, tuple[Reads, ...]], int] = {}

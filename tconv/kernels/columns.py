@@ -42,6 +42,7 @@ class Shape(NamedTuple):
     span: int  # inputs from a column to the next on the last axis
     window: int  # inputs there that one reading takes, for as many rows of the panel
     row: int  # from one row to the next where inputs are gathered
+    apart: int  # from one vector to the next in a row; more than its lanes if each has room at its end
     line: int  # columns from one line to the next where they are gathered; those after its positions count for nothing
     reach: int  # inputs gathered beyond a run: the last axis' offsets differ by so much, and one row serves them all
 
@@ -103,6 +104,8 @@ def list_runs(shape, axes, group, tile, position, runs):
             at += position[a] * axes[STEP, a]
         length = min(end - column, axes[COUNT, last] - position[last])
         length = min(length, shape.slice_columns - done % shape.slice_columns)
+        if shape.apart > shape.lanes:
+            length = min(length, shape.lanes - done % shape.lanes)
         image_to = image * shape.y_batch + group * shape.y_group
         _add_run(axes, position, image_to, at, done, length, runs, n_runs)
         n_runs += 1
@@ -126,7 +129,9 @@ def list_copies(shape, axes, section, reads, runs, n_runs, copies):
         read = reads[section[READS] + r]
         for q in range(n_runs):
             part = runs[q, COLUMN] // shape.slice_columns
-            into = part * section[STAGED] + r * shape.window * shape.row + runs[q, COLUMN] - part * shape.slice_columns
+            vector = (runs[q, COLUMN] - part * shape.slice_columns) // lanes
+            into = part * section[STAGED] + r * shape.window * shape.row + vector * (shape.apart - lanes)
+            into += runs[q, COLUMN] - part * shape.slice_columns
             inside = True
             for a in range(last):
                 index = runs[q, at + a] + read[a]

@@ -78,7 +78,7 @@ def _multiply(overlap, rows, columns, panel, offsets, w, at, products):
         for first in range(0, columns, POSITION_VECTORS * overlap.lanes):
             vectors = 1 if columns - first <= overlap.lanes else POSITION_VECTORS
             positions_tile(
-                height, vectors, overlap.lanes, overlap.channels_in, 0, panel[first:], offsets, 0,
+                height, vectors, overlap.lanes, overlap.channels_in, 0, panel[first:], overlap.lanes, offsets, 0,
                 w, at, products, row * overlap.tile + first, overlap.tile,
             )  # fmt: skip
         at += height * overlap.channels_in

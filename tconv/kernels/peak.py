@@ -17,5 +17,6 @@ def repeat_tile(times, lanes, x, offsets, w, sums):
     for worker in prange(sums.shape[0]):
         for _ in range(times):
             positions_tile(
-                ROWS, POSITION_VECTORS, lanes, DEPTH, 0, x, offsets, 0, w, 0, sums[worker], 0, POSITION_VECTORS * lanes,
+                ROWS, POSITION_VECTORS, lanes, DEPTH, 0, x, lanes, offsets, 0, w, 0,
+                sums[worker], 0, POSITION_VECTORS * lanes,
             )  # fmt: skip

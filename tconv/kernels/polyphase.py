@@ -146,7 +146,7 @@ def _positions_product(
             vectors = 1 if columns - first <= lanes else POSITION_VECTORS
             positions_tile(
                 height, vectors, lanes, depth, resume,
-                panel[first // shape.slice_columns * section[SLICE] + first_row :], offsets, offset,
+                panel[first // shape.slice_columns * section[SLICE] + first_row :], shape.apart, offsets, offset,
                 w, at, sums, to + first, pitch,
             )  # fmt: skip
         row += height

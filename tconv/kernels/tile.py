@@ -108,15 +108,15 @@ def _emit(
         store_vector(builder, builder.load(cell), sums, at)
 
 
-def positions_tile(rows, vectors, lanes, depth, resume, x, offsets, offset, w, at, sums, to, pitch):
-    """``rows`` channels times ``vectors`` vectors of positions, ``depth`` steps."""
+def positions_tile(rows, vectors, lanes, depth, resume, x, apart, offsets, offset, w, at, sums, to, pitch):
+    """``rows`` channels times ``vectors`` vectors of positions, which lie ``apart`` in a panel; ``depth`` steps."""
     for r in range(rows):
         for j in range(vectors):
             for lane in range(lanes):
                 cell = to + r * pitch + j * lanes + lane
                 total = sums[cell] if resume else 0
                 for k in range(depth):
-                    total = total + w[at + k * rows + r] * x[offsets[offset + k] + j * lanes + lane]
+                    total = total + w[at + k * rows + r] * x[offsets[offset + k] + j * apart + lane]
                 sums[cell] = total
 
 
@@ -153,10 +153,10 @@ def _cases(
 
 
 @intrinsic
-def _positions_tile(typing, rows, vectors, depth, resume, x, offsets, offset, w, at, sums, to, pitch):
+def _positions_tile(typing, rows, vectors, depth, resume, x, apart, offsets, offset, w, at, sums, to, pitch):
     def codegen(context, builder, signature, values):
-        rows, vectors, depth, resume, _, _, offset, _, at, _, to, pitch = values
-        image, table, weights, result = (data_of(context, builder, signature.args[i], values[i]) for i in (4, 5, 7, 9))
+        rows, vectors, depth, resume, _, apart, _, offset, _, at, _, to, pitch = values
+        image, table, weights, result = (data_of(context, builder, signature.args[i], values[i]) for i in (4, 6, 8, 10))
         table, weights, result = (
             builder.gep(base, [first]) for base, first in ((table, offset), (weights, at), (result, to))
         )
@@ -169,7 +169,7 @@ def _positions_tile(typing, rows, vectors, depth, resume, x, offsets, offset, w,
             prefetch(builder, builder.gep(packed, [INT(soon)]))
             return (
                 [builder.load(builder.gep(packed, [INT(r)])) for r in range(rows)],
-                [load_vector(builder, here, INT(j * vector.count), vector) for j in range(vectors)],
+                [load_vector(builder, here, builder.mul(apart, INT(j)), vector) for j in range(vectors)],
             )
 
         for shape in _cases(builder, rows, vectors, product(POSITION_ROWS, POSITION_WIDTHS)):
@@ -178,13 +178,13 @@ def _positions_tile(typing, rows, vectors, depth, resume, x, offsets, offset, w,
         return context.get_dummy_value()
 
     n = types.int64
-    return types.void(n, n, n, n, x, offsets, n, w, n, sums, n, n), codegen
+    return types.void(n, n, n, n, x, n, offsets, n, w, n, sums, n, n), codegen
 
 
 @overload(positions_tile)
-def _choose_positions(rows, vectors, lanes, depth, resume, x, offsets, offset, w, at, sums, to, pitch):
-    def call(rows, vectors, lanes, depth, resume, x, offsets, offset, w, at, sums, to, pitch):
-        _positions_tile(rows, vectors, depth, resume, x, offsets, offset, w, at, sums, to, pitch)
+def _choose_positions(rows, vectors, lanes, depth, resume, x, apart, offsets, offset, w, at, sums, to, pitch):
+    def call(rows, vectors, lanes, depth, resume, x, apart, offsets, offset, w, at, sums, to, pitch):
+        _positions_tile(rows, vectors, depth, resume, x, apart, offsets, offset, w, at, sums, to, pitch)
 
     return call
 
