@@ -15,6 +15,7 @@ operations, which compiled kernels get (loops that LLVM vectorises by itself rea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import product
 
 from llvmlite import ir
@@ -162,7 +163,7 @@ def _positions_tile(typing, rows, vectors, depth, resume, x, apart, offsets, off
         )
         vector = vector_type(x)
 
-        def operands(k, rows, vectors):
+        def operands(k, rows, vectors, apart):
             packed = builder.gep(weights, [builder.mul(k, INT(rows))])
             here = builder.gep(image, [builder.load(builder.gep(table, [k]))])
             soon = AHEAD // vectors * 8 // x.dtype.bitwidth  # a narrow tile takes less time for each step
@@ -172,9 +173,20 @@ def _positions_tile(typing, rows, vectors, depth, resume, x, apart, offsets, off
                 [load_vector(builder, here, builder.mul(apart, INT(j)), vector) for j in range(vectors)],
             )
 
-        for shape in _cases(builder, rows, vectors, product(POSITION_ROWS, POSITION_WIDTHS)):
+        def emit(shape, apart):
             to_rows = [builder.mul(pitch, INT(r)) for r in range(shape[0])]
-            _emit(builder, vector, shape, depth, resume, operands, result, to_rows)
+            _emit(builder, vector, shape, depth, resume, partial(operands, apart=apart), result, to_rows)
+
+        for shape in _cases(builder, rows, vectors, product(POSITION_ROWS, POSITION_WIDTHS)):
+            if shape != (POSITION_ROWS[0], POSITION_VECTORS):
+                emit(shape, apart)
+                continue
+            side_by_side = builder.icmp_signed("==", apart, INT(vector.count))
+            with builder.if_else(side_by_side, likely=True) as (known, unknown):  # a constant saves registers
+                with known:
+                    emit(shape, INT(vector.count))
+                with unknown:
+                    emit(shape, apart)
         return context.get_dummy_value()
 
     n = types.int64
