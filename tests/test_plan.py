@@ -13,8 +13,10 @@ import tconv
 from tconv import plans
 from tconv.algorithms import ALGORITHMS
 from tconv.algorithms.cost import Cost
+from tconv.algorithms.scheme import scheme
 from tconv.planner import MEMORY, Candidate, candidates, rank
 from tconv.plans import quantity
+from tests.problems import axis, problem
 
 X, W = (2, 8, 10, 9), (8, 6, 4, 4)
 
@@ -163,6 +165,12 @@ def test_a_repeated_call_neither_validates_nor_plans():
     assert len(calls_of(function)) <= 40
     assert len(calls_of(lambda: layer(x))) <= 15
     assert plans.plan_forward.cache_info().misses == 1
+
+
+def test_planning_takes_as_long_as_there_are_taps():
+    """Counted likewise. A kernel as large as the input, as in gradients of weights: no tap may look at all others."""
+    p = problem("conv", axis(96, 96), axis(96, 96), dtype="float32")
+    assert len(calls_of(lambda: scheme(p, 1))) <= 10 * 96**2
 
 
 def test_an_algorithm_that_is_only_for_those_who_name_it_says_so():

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import groupby, product
 from math import ceil, prod
 
@@ -138,7 +138,6 @@ class Cut:
     dense: bool  # the streams are all there are, and woven by shuffles
     groups: tuple[RowGroup, ...]
     covers: bool  # every output is written; else those that are bias must have been
-    columns: int  # of one image: positions, and the room at the ends of lines
     cycles: float
 
     @property
@@ -165,6 +164,11 @@ class Cut:
         )
 
     @property
+    def columns(self) -> int:
+        """Of one image: positions, and the room at the ends of lines."""
+        return prod(axis.count for axis in self.axes[:-1]) * self.line
+
+    @property
     def line(self) -> int:
         """Columns from one line to the next."""
         count = self.axes[-1].count
@@ -173,12 +177,16 @@ class Cut:
     @property
     def reach(self) -> int:
         """How far apart the inputs of a position lie on the last axis, if a row of a panel serves all of them."""
-        low, high = _ends(self.axes[-1])
+        low, high = self._ends
         return high - low if self.choice.rows_shared else 0
+
+    @cached_property
+    def _ends(self) -> tuple[int, int]:
+        return _ends(self.axes[-1])
 
     def row_of(self, offset: int, part: int) -> tuple[int, int]:
         """What a row of a panel is gathered for, by the first of its positions, to serve a read of the last axis."""
-        return (_ends(self.axes[-1])[0] if self.reach else offset, part)
+        return (self._ends[0] if self.choice.rows_shared else offset, part)
 
     def rows_of(self, reads: tuple[Reads, ...]) -> tuple[Reads, ...]:
         """The rows of a panel, or the lists of positions, that serve these reads on each axis."""
@@ -285,8 +293,7 @@ def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: 
                 for n in range(most, 0, -1)
             )
             groups.append(min(candidates, key=lambda group: _group_cycles(choice, lanes, depth, group)))
-    cut = Cut(choice, axes, lanes, parts, streams, dense, tuple(groups), covers, 0, 0.0)
-    cut = replace(cut, columns=prod(axis.count for axis in axes[:-1]) * cut.line)
+    cut = Cut(choice, axes, lanes, parts, streams, dense, tuple(groups), covers, 0.0)
     return replace(cut, cycles=_cycles(problem, cut))
 
 

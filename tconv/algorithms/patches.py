@@ -238,7 +238,6 @@ def _way(problem: Problem, axes: tuple[PatchedAxis, ...]) -> Way:
         dense=True,
         groups=(),
         covers=all(axis.axis.complete for axis in axes),
-        columns=prod(axis.axis.count for axis in axes),
         cycles=0.0,
     )
     gathering, rest = _cycles(problem, cut, axes)

@@ -276,8 +276,10 @@ class _Rows:
 
     def _shared_reads(self, chunks: int) -> tuple[Reads, ...] | None:
         """Per axis what all phases read, if a panel of that takes less gathering than a panel for each group."""
+        if self._cut.choice.channels_in_lanes:
+            return None
         separate, together = gathered_rows(self._cut)
-        if self._cut.choice.channels_in_lanes or together >= separate / chunks:
+        if together >= separate / chunks:
             return None
         return tuple(tuple(sorted({read for phase in axis.phases for read in phase.reads})) for axis in self._cut.axes)
 
