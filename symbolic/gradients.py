@@ -16,7 +16,7 @@ remains.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -31,12 +31,9 @@ from symbolic.layout import Label, by_index
 from symbolic.problem import Operator, Problem, read_problem
 from symbolic.sizes import Axis, IndexSet
 from symbolic.steps import Step
-from symbolic.theorem import Theorem
+from symbolic.theorem import Claim, Theorem
 
 Shape: TypeAlias = "int | Sequence[int]"
-Claim: TypeAlias = Callable[..., Any]
-"""What somebody claims the gradient to be: a function of arrays of symbols that returns an array."""
-
 _NAMES = {"conv_transpose": "the transposed convolution", "conv": "the ordinary convolution"}
 _KERNEL_LAYOUTS = {"conv_transpose": "IO...", "conv": "OI..."}
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from symbolic.steps import Step, Stepwise
+
+Claim: TypeAlias = Callable[..., Any]
+"""What somebody claims: a function of arrays of symbols that returns an array."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 from sympy import Add, Array, Expr, ImmutableSparseMatrix, Integer, Mul, latex, prime
 from sympy.polys.matrices import DomainMatrix
@@ -33,10 +33,7 @@ from symbolic.matrix import conv_entries, transposed
 from symbolic.problem import Operator, read_plain_problem
 from symbolic.sizes import Axis
 from symbolic.steps import Step, Stepwise
-from symbolic.theorem import Theorem
-
-Claim: TypeAlias = Callable[..., Any]
-"""What somebody claims: a function of arrays of symbols that returns an array."""
+from symbolic.theorem import Claim, Theorem
 
 
 @dataclass(frozen=True, repr=False)
