@@ -9,8 +9,10 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-# Read when Numba is imported, which no test has done yet.
+# Read when Numba is imported, which no test has done yet. Several processes run tests at once, each with these threads:
+# one that waits must not hold a core that another needs.
 os.environ.setdefault("NUMBA_NUM_THREADS", str(max(2, os.cpu_count() or 1)))
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 # The first call of a compiled kernel takes seconds, so no example has a deadline.
 settings.register_profile(
