@@ -2,42 +2,57 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from math import prod
 from threading import local
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
-KEPT = 64 * 2**20  # bytes of workspace that a thread keeps from one call to the next, and as many for packed weights
+KEPT = 64 * 2**20  # bytes that a thread keeps from one call to the next: of workspace, copied inputs, packed weights
+LINE = 64  # bytes of a cache line
 LENT = 4  # pieces of memory that are kept at most
 
 _kept = local()
 
 
-class _Memory:
-    """Memory to be seen as an array: a read-only one too, since compiled code would be built anew for it."""
+class Flat:
+    """One-dimensional memory, from an array's first element on; complex numbers are two real ones each."""
 
-    def __init__(self, array: np.ndarray, extent: int) -> None:
-        self.owner = array
-        self.__array_interface__: dict[str, Any] = {
-            "version": 3,
-            "data": (array.__array_interface__["data"][0], False),
-            "typestr": array.dtype.str,
-            "shape": (extent,),
-        }
+    __slots__ = ("_owner", "address", "dtype", "size")
+
+    def __init__(self, owner: np.ndarray, extent: int) -> None:
+        self._owner = owner
+        self.address: int = owner.__array_interface__["data"][0]
+        self.dtype = owner.dtype
+        self.size = extent
+        if self.dtype.kind == "c":
+            self.dtype = np.empty(0, owner.dtype).real.dtype
+            self.size = 2 * extent
+
+    @property
+    def array(self) -> np.ndarray:
+        """The same as an array."""
+        extent = self.size * self.dtype.itemsize // self._owner.itemsize
+        flat = np.lib.stride_tricks.as_strided(self._owner, (extent,), (self._owner.itemsize,))
+        return flat.view(self.dtype) if self._owner.dtype.kind == "c" else flat
 
 
-def flat(array: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
+@lru_cache(maxsize=512)
+def _steps(sizes: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> tuple[tuple[int, ...], int]:
+    """Strides in elements, and how many elements lie from the first to the last."""
+    steps = tuple(stride // itemsize for stride in strides)
+    extent = 1 + sum((size - 1) * step for size, step in zip(sizes, steps, strict=True)) if prod(sizes) else 0
+    return steps, extent
+
+
+def flat(array: np.ndarray) -> tuple[Flat, tuple[int, ...]]:
     """The memory that ``array`` views, from its first element on, and its steps; never a copy.
 
     No step may be negative (see ``ascending``), each must be a whole number of elements.
     """
-    steps = tuple(stride // array.itemsize for stride in array.strides)
-    if array.flags.carray:
-        return array.reshape(-1), steps
-    extent = 1 + sum((size - 1) * step for size, step in zip(array.shape, steps, strict=True))
-    if array.dtype.hasobject:
-        return np.lib.stride_tricks.as_strided(array, (extent,), (array.itemsize,)), steps
-    return np.asarray(_Memory(array, extent)), steps
+    steps, extent = _steps(array.shape, array.strides, array.itemsize)
+    return Flat(array, extent), steps
 
 
 def ascending(array: np.ndarray) -> np.ndarray:
@@ -57,11 +72,35 @@ def aligned_empty(size: int, dtype: np.dtype) -> np.ndarray:
     return raw[start : start + size * dtype.itemsize].view(dtype)
 
 
-def workspace(size: int, dtype: np.dtype) -> np.ndarray:
-    """Memory for the time of one call: the last call's, if it is large enough.
+class Workspace(NamedTuple):
+    """Memory of one call."""
+
+    memory: np.ndarray  # bytes, from a cache line on
+    address: int
+    head: np.ndarray  # the first two numbers
+
+    @classmethod
+    def of(cls, size: int) -> Workspace:
+        """New memory."""
+        memory = aligned_empty(size, np.dtype(np.uint8))
+        return cls(memory, memory.__array_interface__["data"][0], memory[:16].view(np.int64))
+
+
+def workspace(size: int) -> Workspace:
+    """So many bytes for the time of one call: the last call's, if they are enough.
 
     New memory costs a page fault for each 4 KiB, as much as half of what a small layer takes.
     """
+    if size > KEPT:
+        return Workspace.of(size)
+    kept: Workspace | None = getattr(_kept, "workspace", None)
+    if kept is None or kept.memory.size < size:
+        kept = _kept.workspace = Workspace.of(size)
+    return kept
+
+
+def kept_empty(size: int, dtype: np.dtype) -> np.ndarray:
+    """The same as `aligned_empty`, for the time of one call, and not twice in it."""
     if dtype.hasobject or size * dtype.itemsize > KEPT:
         return aligned_empty(size, dtype)
     memory: np.ndarray | None = getattr(_kept, "memory", None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from math import ceil, prod
 from typing import NamedTuple
@@ -13,13 +12,12 @@ from tconv.algorithms.cost import Cost
 from tconv.algorithms.scheme import Scheme
 from tconv.geometry import Problem
 from tconv.kernels import columns, pack, polyphase, rearrange, weights
-from tconv.kernels.launch import launch
 from tconv.kernels.tile import CHANNEL_VECTORS, NARROW, POSITION_ROWS
-from tconv.memory import ascending, flat, lent_empty, workspace
+from tconv.kernels.workers import Job, Scratch
+from tconv.memory import Flat, ascending, flat, kept_empty, lent_empty
 from tconv.taps import multiplications
 
 CLOCK = 2.8e9 if NARROW else 3.8e9  # cycles per second that the model assumes; only ratios matter to a choice
-PARTS = 64  # in which packed weights are looked through
 SERIAL = 1.5e5  # cycles below which waking a second thread costs more than it saves
 
 
@@ -41,80 +39,61 @@ def cost(problem: Problem, scheme: Scheme, threads: int) -> Cost:
     return Cost(operations, moved, workspace, scheme.cut.cycles / CLOCK, threads)
 
 
-def prepare(problem: Problem, scheme: Scheme, w: np.ndarray, threads: int) -> np.ndarray | None:
+def prepare(problem: Problem, scheme: Scheme, w: np.ndarray, threads: int) -> Flat | None:
     """The weights in the order in which tiles read them; None if one is not finite.
 
     The zeros around the input must not meet an inf or nan, so such weights are for an algorithm without them.
     """
-    w = ascending(_expanded(w) if scheme.cut.parts == 2 else w[:, :, :, None])
-    memory, (by_group, by_in, by_out, by_part, *by_axis) = flat(w)
+    memory, steps = flat(ascending(_expanded(w) if scheme.cut.parts == 2 else w[:, :, :, None]))
+    packed, _ = flat(lent_empty(scheme.packed_size, memory.dtype))
     items = problem.groups * ceil(scheme.shape.channels_in / pack.ITEM)
-    packing = _packing(scheme, items, np.array([by_group, by_in, by_out, by_part]), by_axis, memory)
-    work = pack.pack_item.reached(scheme.exact, w.dtype.char, 0, *packing)
-    spoiled = np.zeros(PARTS, np.int64)
-    launch(pack.pack, threads, scheme.exact, work, *packing, spoiled)
-    return None if np.any(spoiled) else packing.packed
+    kernel = weights.pack_transformed if scheme.matrices else pack.pack
+    kernel(_packing(scheme, steps, min(threads, items)), _key(scheme), memory, packed)
+    return None if pack.find_spoiled(_finding(threads), _key(scheme), packed) else packed
 
 
-def prepare_transformed(
-    problem: Problem, scheme: Scheme, matrices: Sequence[np.ndarray], w: np.ndarray, threads: int
-) -> np.ndarray | None:
-    """The same for weights of which each axis' taps are multiplied by a matrix, taps by rows, first."""
-    taps, rows = (np.array(sizes) for sizes in zip(*(matrix.shape for matrix in matrices), strict=True))
-    table = np.zeros((len(matrices), max(taps), max(rows)), w.dtype)
-    for room, matrix in zip(table, matrices, strict=True):
-        room[: matrix.shape[0], : matrix.shape[1]] = matrix
-    groups, channels_in, channels_out, *_ = w.shape
-    memory, (*strides, by_tap) = flat(ascending(w.reshape(groups, channels_in, channels_out, -1)))
-    transforms = weights.Transforms(table, taps, rows, np.array(strides), np.arange(prod(taps)) * by_tap)
-    step = pack.ITEM * channels_out
-    workers = min(threads, groups * ceil(channels_in / pack.ITEM))
-    between = channels_out * max(prod(rows[:a]) * prod(taps[a:]) for a in range(len(matrices)))
-    scratch = (
-        lent_empty(workers * 2 * between, w.dtype).reshape(workers, 2, -1),
-        lent_empty(workers * prod(rows) * step, w.dtype).reshape(workers, -1),
-    )
-    by_axis = [prod(rows[a + 1 :]) * step for a in range(len(matrices))]
-    packing = _packing(scheme, workers, np.array([0, channels_out, 1, 0]), by_axis, memory)
-    each = packing._replace(places=packing.places[0])
-    of_workers = [rows[0] for rows in scratch]
-    work = weights.pack_items.reached(scheme.exact, w.dtype.char, 0, workers, transforms, *each, *of_workers)
-    spoiled = np.zeros(PARTS, np.int64)
-    launch(weights.pack_transformed, threads, scheme.exact, work, transforms, *packing, *scratch, spoiled)
-    return None if np.any(spoiled) else packing.packed
-
-
-class _Packing(NamedTuple):
-    """What packing is told."""
-
-    shape: columns.Shape
-    sections: np.ndarray
-    blocks: np.ndarray
-    segments: np.ndarray
-    streams: np.ndarray
-    taps: np.ndarray
-    strides: np.ndarray
-    w: np.ndarray
-    packed: np.ndarray
-    places: np.ndarray
-
-
-def _packing(scheme: Scheme, rows: int, strides: np.ndarray, by_axis: Sequence[int], memory: np.ndarray) -> _Packing:
-    """Operands, with so many rows of scratch; strides are those of weights by group, in, out and part, and by axis."""
+@lru_cache(maxsize=128)
+def _packing(scheme: Scheme, steps: tuple[int, ...], workers: int) -> Job:
+    """What packing is told: steps are those of weights by group, in, out and part, and by axis."""
+    strides, by_axis = steps[:4], steps[4:]
     highest = max(POSITION_ROWS[0], CHANNEL_VECTORS[0] * scheme.shape.lanes)
     most_taps = int(scheme.segments[:, columns.DEPTH].max()) // scheme.shape.channels_in
-    return _Packing(
-        scheme.shape,
-        scheme.sections,
-        scheme.blocks,
-        scheme.segments,
-        scheme.streams,
-        scheme.taps @ np.array(by_axis),
-        strides,
-        memory,
-        lent_empty(scheme.packed_size, memory.dtype),
-        np.empty((rows, highest * most_taps), np.int64),
-    )
+    own: tuple[Scratch, ...] = ((np.int64, (highest * most_taps,)),)
+    transforms = []
+    if scheme.matrices:
+        transforms.append(_transforms(scheme.matrices, strides, by_axis))
+        taps, rows = zip(*(matrix.shape for matrix in scheme.matrices), strict=True)
+        channels = scheme.shape.channels_out
+        between = channels * max(prod(rows[:a]) * prod(taps[a:]) for a in range(len(taps)))
+        step = pack.ITEM * channels
+        own = (*own, (scheme.dtype, (2, between)), (scheme.dtype, (prod(rows) * step,)))
+        strides, by_axis = (0, channels, 1, 0), tuple(prod(rows[a + 1 :]) * step for a in range(len(rows)))
+    tables = (scheme.sections, scheme.blocks, scheme.segments, scheme.streams)
+    same = (scheme.shape, *tables, scheme.taps @ np.array(by_axis), np.array(strides), *transforms)
+    return Job(same, 2, own, workers, workers)
+
+
+def _transforms(
+    matrices: tuple[np.ndarray, ...], strides: tuple[int, ...], by_axis: tuple[int, ...]
+) -> weights.Transforms:
+    taps, rows = (np.array(sizes) for sizes in zip(*(matrix.shape for matrix in matrices), strict=True))
+    table = np.zeros((len(matrices), max(taps), max(rows)), matrices[0].dtype)
+    places = np.zeros(1, np.int64)
+    for room, matrix, step in zip(table, matrices, by_axis, strict=True):
+        room[: matrix.shape[0], : matrix.shape[1]] = matrix
+        places = np.add.outer(places, step * np.arange(matrix.shape[0])).reshape(-1)
+    return weights.Transforms(table, taps, rows, np.array(strides), places)
+
+
+@lru_cache(maxsize=128)
+def _finding(threads: int) -> Job:
+    """What looking for weights that are not finite is told."""
+    return Job((), 1, (), threads, threads)
+
+
+def _key(scheme: Scheme) -> str | None:
+    """What stands for the types of a kernel's operands."""
+    return None if scheme.exact else scheme.dtype
 
 
 def _expanded(w: np.ndarray) -> np.ndarray:
@@ -127,9 +106,7 @@ def _expanded(w: np.ndarray) -> np.ndarray:
     return real.reshape(groups, 2 * channels_in, channels_out, 2, *kernel)
 
 
-def forward(
-    scheme: Scheme, packed: np.ndarray, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int
-) -> bool:
+def forward(scheme: Scheme, packed: Flat, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int) -> bool:
     """Copy ``x`` if it must be, multiply, and write ``y``; False if transforms met an inf or nan, and ``y`` is void."""
     if min(y.strides) < 0 or not y.flags.aligned:
         whole = np.empty(y.shape, y.dtype)
@@ -141,10 +118,22 @@ def forward(
     if scheme.cut.cycles < SERIAL:
         threads = 1
     if bias is None:
-        flat_bias = np.zeros(y.shape[1] * y.shape[2] * scheme.cut.parts, scheme.dtype)
-    else:  # a read-only one would compile the kernel anew
-        flat_bias = np.require(bias, requirements=["C", "A", "W"]).reshape(-1).view(scheme.dtype)
-    return _multiply(scheme, packed, ascending(x), flat_bias, y, threads)
+        added = _zeros(y.shape[1] * y.shape[2] * scheme.cut.parts, scheme.dtype)
+    else:
+        added, _ = flat(np.ascontiguousarray(bias))
+    (input_, source), (output, target) = flat(ascending(x)), flat(y)
+    copying = _source(scheme, source, threads).copying
+    if copying:
+        copied, _ = flat(kept_empty(scheme.copy_size, input_.dtype))
+        rearrange.copy(copying, _key(scheme), input_, copied)
+        input_ = copied
+    return not polyphase.forward(_placed(scheme, source, target, threads), _key(scheme), input_, packed, added, output)
+
+
+@lru_cache(maxsize=128)
+def _zeros(size: int, dtype: str) -> Flat:
+    """Instead of a bias."""
+    return flat(np.zeros(size, dtype))[0]
 
 
 def fill(bias: np.ndarray | None, y: np.ndarray) -> None:
@@ -155,27 +144,26 @@ def fill(bias: np.ndarray | None, y: np.ndarray) -> None:
 class _Source(NamedTuple):
     """Where tiles find the input: in its own memory, or in a copy in the order they need."""
 
-    copy: rearrange.Order | None
-    copy_axes: np.ndarray
+    copying: Job | None
     strides: dict[str, int]  # of images, groups, channels
     steps: np.ndarray  # along the axes
     reads: np.ndarray
 
 
 @lru_cache(maxsize=128)
-def _source(scheme: Scheme, steps: tuple[int, ...]) -> _Source:
+def _source(scheme: Scheme, steps: tuple[int, ...], threads: int) -> _Source:
     """The source for an input with these steps."""
     parts = scheme.cut.parts
     batch, group, channel, *by_axis = (step * parts for step in steps)
     sizes = [axis.length for axis in scheme.cut.axes]
-    copy, copy_axes, strides = None, scheme.copy_axes, {}
+    copying, strides = None, {}
     at = np.array(by_axis)
     channels_in_lanes = scheme.cut.choice.channels_in_lanes
     if scheme.cut.rearranged or (channel if channels_in_lanes else by_axis[-1]) != 1:
         position = by_axis[-1]
         in_a_row = all(n == 1 or by_axis[a] == position * prod(sizes[a + 1 :]) for a, n in enumerate(sizes))
         side_by_side = position if channels_in_lanes else channel
-        copy = scheme.order._replace(
+        order = scheme.order._replace(
             x_batch=batch,
             x_group=group,
             x_channel=channel,
@@ -184,80 +172,44 @@ def _source(scheme: Scheme, steps: tuple[int, ...]) -> _Source:
         )
         copy_axes = scheme.copy_axes.copy()
         copy_axes[rearrange.X_STEP] = by_axis
+        workers = min(threads, order.batch * order.groups * order.channels)
+        copying = Job((order, copy_axes, scheme.copy_parts), 2, (), workers, workers)
         at = np.array(scheme.cut.steps) * scheme.order.unit
     else:
         strides = {"image": batch, "group": group, "channel": channel}
     reads = scheme.reads.copy()
     reads[:, -1] *= scheme.order.subplane * scheme.order.unit
     reads[:, -1] += (scheme.reads[:, :-1] + scheme.axes[columns.FIRST]) @ at
-    return _Source(copy, copy_axes, strides, at, reads)
+    return _Source(copying, strides, at, reads)
 
 
 @lru_cache(maxsize=128)
-def _placed(
-    scheme: Scheme, source: tuple[int, ...], target: tuple[int, ...]
-) -> tuple[columns.Shape, np.ndarray, np.ndarray]:
-    """Numbers, axes and lines for an input and an output with these steps."""
-    batch, group, channel, *by_axis = (step * scheme.cut.parts for step in target)
+def _placed(scheme: Scheme, source_steps: tuple[int, ...], target_steps: tuple[int, ...], threads: int) -> Job:
+    """What the engine is told for an input and an output with these steps."""
+    source = _source(scheme, source_steps, threads)
+    batch, group, channel, *by_axis = (step * scheme.cut.parts for step in target_steps)
     axes = scheme.axes.copy()
-    axes[columns.STEP] = _source(scheme, source).steps * axes[columns.SPAN]
+    axes[columns.STEP] = source.steps * axes[columns.SPAN]
     axes[columns.Y_STEP] = by_axis
     lines = scheme.lines.copy()
     lines[:, columns.TO] *= channel
     lines[:, columns.TO] += (scheme.phases @ np.array(by_axis[:-1], np.int64))[lines[:, columns.PHASE]]
     interleaved = scheme.cut.dense and by_axis[-1] == scheme.cut.parts
     shape = scheme.shape._replace(
-        **_source(scheme, source).strides,
+        **source.strides,
         y_batch=batch,
         y_group=group,
         interleaved=int(interleaved),
         spread=int(not interleaved and channel == scheme.cut.parts == 1),
     )
-    return shape, axes, lines
-
-
-def _multiply(scheme: Scheme, packed: np.ndarray, x: np.ndarray, bias: np.ndarray, y: np.ndarray, threads: int) -> bool:
-    dtype = np.dtype(scheme.dtype)
-    (input_, source_steps), (output, target_steps) = flat(x), flat(y)
-    input_ = input_.view(dtype)
-    source = _source(scheme, source_steps)
-    shape, axes, lines = _placed(scheme, source_steps, target_steps)
+    rows = (scheme.sections, scheme.chunks, scheme.blocks, scheme.segments, lines, scheme.phases, scheme.streams)
+    same = (shape, scheme.patches, axes, *rows, scheme.offsets, source.reads)
+    own: tuple[Scratch, ...] = (
+        (scheme.dtype, (scheme.sums_size,)),
+        (np.int64, (axes.shape[1],)),
+        (np.int64, (shape.tile_columns, 2 * axes.shape[1] + columns.OUTER)),
+        (np.int64, (scheme.most_copies, columns.COPY_FIELDS)),
+        (scheme.dtype, (scheme.panel_size,)),
+    )
     workers = min(threads, ceil(shape.groups / shape.groups_at_once) * shape.tiles * shape.row_chunks)
-    of_sums, of_panels = workers * scheme.sums_size, workers * scheme.panel_size
-    memory = workspace(of_sums + of_panels + (scheme.copy_size if source.copy else 0), dtype)
-    sums, panels, copied = memory[:of_sums], memory[of_sums : of_sums + of_panels], memory[of_sums + of_panels :]
-    if source.copy:
-        to_copy = (source.copy, source.copy_axes, scheme.copy_parts, input_, copied)
-        work = rearrange.copy_item.reached(scheme.exact, dtype.char, 0, *to_copy)
-        launch(rearrange.copy, threads, scheme.exact, work, *to_copy)
-        input_ = copied
-    counter = np.zeros(2, np.int64)
-    operands = (
-        counter,
-        shape,
-        scheme.patches,
-        axes,
-        scheme.sections,
-        scheme.chunks,
-        scheme.blocks,
-        scheme.segments,
-        lines,
-        scheme.phases,
-        scheme.streams,
-        scheme.offsets,
-        source.reads,
-        input_,
-        packed,
-        bias,
-        output.view(dtype),
-    )
-    scratch = (
-        sums.reshape(workers, -1),
-        np.empty((workers, axes.shape[1]), np.int64),
-        np.empty((workers, shape.tile_columns, 2 * axes.shape[1] + columns.OUTER), np.int64),
-        np.empty((workers, scheme.most_copies, columns.COPY_FIELDS), np.int64),
-        panels.reshape(workers, -1),
-    )
-    work = polyphase.work.reached(scheme.exact, dtype.char, *operands, *(of_workers[0] for of_workers in scratch))
-    launch(polyphase.forward, threads, scheme.exact, work, *operands, *scratch)
-    return not counter[1]
+    return Job(same, 4, own, workers, threads)

@@ -19,11 +19,11 @@ from tconv.algorithms.cut import GATHER, NARROW_TILE, START, WRITE_RUN, lanes_of
 from tconv.algorithms.engine import CLOCK, fill
 from tconv.geometry import Problem
 from tconv.kernels import overlap_add
-from tconv.kernels.launch import launch
 from tconv.kernels.overlap_add import Overlap
 from tconv.kernels.polyphase import padded_rows, panel_height
 from tconv.kernels.tile import NARROW, POSITION_ROWS, POSITION_VECTORS
-from tconv.memory import ascending, flat, lent_empty, workspace
+from tconv.kernels.workers import Job, Scratch
+from tconv.memory import Flat, ascending, flat, lent_empty
 from tconv.taps import multiplications
 
 SUMS_BYTES = 512 * 1024  # of a band; more where a band would be mostly margin
@@ -187,7 +187,7 @@ def cost(problem: Problem, threads: int) -> Cost:
     return Cost(2 * multiplications(problem), moved, workspace, cycles / CLOCK, workers)
 
 
-def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray:
+def prepare(problem: Problem, w: np.ndarray, threads: int) -> Flat:
     """The weights as rows of taps and channels out, in panels."""
     best = scheme(problem)
     spatial = range(3, w.ndim - 1)
@@ -203,11 +203,11 @@ def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray:
         panel[:, :, : used.shape[2]] = used
         row += height
         at += height * problem.channels_in
-    return packed
+    return flat(packed)[0]
 
 
 def forward(
-    problem: Problem, packed: np.ndarray, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int
+    problem: Problem, packed: Flat, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int
 ) -> bool:
     """Multiply every input by every tap, and add."""
     best = scheme(problem)
@@ -218,45 +218,29 @@ def forward(
         return True
     if not best.covers:
         fill(bias, y)
-    (inputs, from_), (output, to) = flat(ascending(x)), flat(y)
-    overlap = best.overlap._replace(
-        x_batch=from_[0], x_group=from_[1], x_channel=from_[2], y_batch=to[0], y_group=to[1], y_channel=to[2]
-    )
-    axes = best.axes.copy()
-    axes[overlap_add.X_STEP], axes[overlap_add.Y_STEP] = from_[3:], to[3:]
-    workers = min(threads, problem.batch * problem.groups * overlap.bands)
-    sizes = [
-        ceil(size / 64) * 64
-        for size in (
-            problem.channels_in * overlap.tile,
-            (best.rows + POSITION_ROWS[0]) * overlap.tile,
-            best.sums_size,
-        )
-    ]
-    memory = workspace(workers * sum(sizes), x.dtype)
-    panel, products, sums = np.split(memory, np.cumsum(sizes[:-1]) * workers)
-    exact = problem.dtype == "object"
     if bias is None:
         bias = np.zeros(problem.groups * problem.channels_out, y.dtype)
-    operands = (
-        np.zeros(1, np.int64),
-        overlap,
-        axes,
-        best.reaches,
-        best.shifts,
-        best.offsets,
-        best.bias_rows,
-        inputs,
-        packed,
-        np.require(bias, requirements=["C", "A", "W"]).reshape(-1),
-        output,
-    )
-    scratch = (
-        np.empty((workers, overlap.taps), np.int64),
-        panel.reshape(workers, -1),
-        products.reshape(workers, -1),
-        sums.reshape(workers, -1),
-    )
-    work = overlap_add.work.reached(exact, y.dtype.char, *operands, *(of_workers[0] for of_workers in scratch))
-    launch(overlap_add.overlap_add, threads, exact, work, *operands, *scratch)
+    (inputs, source), (output, target), (added, _) = flat(ascending(x)), flat(y), flat(np.ascontiguousarray(bias))
+    key = None if problem.dtype == "object" else problem.dtype
+    overlap_add.overlap_add(_placed(problem, source, target, threads), key, inputs, packed, added, output)
     return True
+
+
+@lru_cache(maxsize=128)
+def _placed(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], threads: int) -> Job:
+    """What the kernel is told for an input and an output with these steps."""
+    best = scheme(problem)
+    (x_batch, x_group, x_channel, *x_steps), (y_batch, y_group, y_channel, *y_steps) = source, target
+    overlap = best.overlap._replace(
+        x_batch=x_batch, x_group=x_group, x_channel=x_channel, y_batch=y_batch, y_group=y_group, y_channel=y_channel
+    )
+    axes = best.axes.copy()
+    axes[overlap_add.X_STEP], axes[overlap_add.Y_STEP] = x_steps, y_steps
+    own: tuple[Scratch, ...] = (
+        (np.int64, (overlap.taps,)),
+        (problem.dtype, (problem.channels_in * overlap.tile,)),
+        (problem.dtype, ((best.rows + POSITION_ROWS[0]) * overlap.tile,)),
+        (problem.dtype, (best.sums_size,)),
+    )
+    workers = min(threads, problem.batch * problem.groups * overlap.bands)
+    return Job((overlap, axes, best.reaches, best.shifts, best.offsets, best.bias_rows), 4, own, workers, threads)

@@ -109,6 +109,7 @@ def tabulate(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
         cut=cut,
         dtype=problem.dtype,
         exact=problem.dtype == "object",
+        matrices=tuple(axis.weights(np.dtype(problem.dtype)) for axis in axes),
         packed_size=rows.weights * problem.groups,
         sums_size=ceil((rows.woven + rows.woven_size) / 64) * 64,
         panel_size=ceil((passing + 2 * passing_size) / 64) * 64,

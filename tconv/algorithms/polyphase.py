@@ -22,7 +22,7 @@ from tconv.geometry import Problem
 from tconv.kernels import peak
 from tconv.kernels.launch import launch
 from tconv.kernels.tile import POSITION_VECTORS
-from tconv.memory import aligned_empty
+from tconv.memory import Flat, aligned_empty, flat
 
 
 def supports(problem: Problem) -> str | None:
@@ -36,14 +36,14 @@ def cost(problem: Problem, threads: int) -> Cost:
     return Cost(0, 0, 0, 0.0, 1) if best is None else engine.cost(problem, best, threads)
 
 
-def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray | None:
+def prepare(problem: Problem, w: np.ndarray, threads: int) -> Flat | None:
     """The weights packed; None if one is not finite."""
     best = scheme(problem, threads)
-    return np.empty(0, w.dtype) if best is None else engine.prepare(problem, best, w, threads)
+    return flat(np.empty(0, w.dtype))[0] if best is None else engine.prepare(problem, best, w, threads)
 
 
 def forward(
-    problem: Problem, packed: np.ndarray, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int
+    problem: Problem, packed: Flat, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int
 ) -> bool:
     """Run the best scheme; where no output holds more than its bias there is none."""
     best = scheme(problem, threads)

@@ -67,6 +67,7 @@ class Scheme:
     offsets: np.ndarray
     reads: np.ndarray  # per axis an offset, then a part
     taps: np.ndarray
+    matrices: tuple[np.ndarray, ...] = ()  # taps by rows, by which weights are transformed along each axis first
 
     @property
     def copy_size(self) -> int:

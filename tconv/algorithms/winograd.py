@@ -21,6 +21,7 @@ from tconv.algorithms.cost import Cost
 from tconv.algorithms.patch_tables import patched
 from tconv.algorithms.patches import LOSS, patchings
 from tconv.geometry import Problem
+from tconv.memory import Flat
 
 PREPARE = 15.0  # cycles for each weight that is transformed and packed, as measured
 CALLS = 40  # for which weights are prepared, so to speak
@@ -56,14 +57,13 @@ def cost(problem: Problem, threads: int) -> Cost:
     return replace(found, work=found.work + preparing / CALLS)
 
 
-def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray | None:
+def prepare(problem: Problem, w: np.ndarray, threads: int) -> Flat | None:
     """The weights, transformed along each axis and packed; None if one is not finite."""
-    best = patched(problem, threads)
-    return engine.prepare_transformed(problem, best.scheme, [a.weights(w.dtype) for a in best.axes], w, threads)
+    return engine.prepare(problem, patched(problem, threads).scheme, w, threads)
 
 
 def forward(
-    problem: Problem, packed: np.ndarray, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int
+    problem: Problem, packed: Flat, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int
 ) -> bool:
     """Run the best scheme; False if an inf or nan was met."""
     return engine.forward(patched(problem, threads).scheme, packed, x, bias, y, threads)

@@ -9,11 +9,9 @@ from threading import Lock
 from typing import Any
 
 import numba
-from numba import types
-from numba.core import cgutils
 from numba.core.caching import FunctionCache
 from numba.core.runtime import rtsys
-from numba.extending import intrinsic, overload, register_jitable
+from numba.extending import register_jitable
 
 _HERE = Path(__file__).parent
 _SOURCES = tuple(
@@ -35,64 +33,17 @@ class _Cache(FunctionCache):  # type: ignore[misc]  # Numba is untyped
             return self._load_overload(sig, target_context)
 
 
-def compiled(function: Callable[..., None]) -> Any:
-    """A parallel kernel, compiled when first called and kept on disk."""
-    kernel = numba.njit(parallel=True, nogil=True, error_model="numpy")(function)
+def cached(compiler: Callable[..., Any], function: Callable[..., None]) -> Any:
+    """``compiler(function)``, kept on disk."""
+    kernel = compiler(function)
     if hasattr(kernel, "py_func"):  # else Numba was told not to compile
         kernel._cache = _Cache(function)
     return kernel
 
 
-class _Apart:
-    """Decorates a function that a kernel calls by its address, so that it is compiled once.
-
-    A kernel's loop is compiled five times, as Numba nests it, and with it all that it calls by name: 13 s instead
-    of 3 for the engine. The kernel gets what ``reached`` gives, and hands it to `call`.
-    """
-
-    def __init__(self, function: Callable[..., None]) -> None:
-        self._function = function
-        self._dispatcher = numba.njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True)(function)
-        self._addresses: dict[Any, int] = {}
-        if hasattr(self._dispatcher, "py_func"):
-            self._dispatcher._cache = _Cache(function)
-
-    def reached(self, exact: bool, key: Any, *arguments: Any) -> Any:
-        """The function itself if ``exact``, else its address, compiled for such arguments; ``key`` stands for them."""
-        if exact or not hasattr(self._dispatcher, "py_func"):
-            return self._function
-        if key not in self._addresses:
-            types = tuple(numba.typeof(argument) for argument in arguments)
-            self._dispatcher.compile(types)
-            compiled_ = self._dispatcher.overloads[types]
-            self._addresses[key] = compiled_.library.get_pointer_to_function(compiled_.fndesc.llvm_func_name)
-        return self._addresses[key]
-
-
-apart = _Apart
-
-
-def call(function, *arguments):
-    """Call what `reached` gave."""
-    function(*arguments)
-
-
-@intrinsic
-def _called(typing, address, arguments):
-    def codegen(context, builder, signature, values):
-        types_ = signature.args[1].types
-        function_type = context.call_conv.get_function_type(types.none, types_)
-        function = builder.inttoptr(values[0], function_type.as_pointer())
-        parts = cgutils.unpack_tuple(builder, values[1])
-        context.call_conv.call_function(builder, function, types.none, types_, parts)
-        return context.get_dummy_value()
-
-    return types.void(types.int64, arguments), codegen
-
-
-@overload(call)
-def _call(function, *arguments):
-    return lambda function, *arguments: _called(function, arguments)
+def compiled(function: Callable[..., None]) -> Any:
+    """A parallel kernel, compiled when first called and kept on disk."""
+    return cached(numba.njit(parallel=True, nogil=True, error_model="numpy"), function)
 
 
 # Part of the kernel that calls it: a call passes every field of every argument, which small tiles feel.

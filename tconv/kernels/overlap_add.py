@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from numba import prange
 from numba.extending import register_jitable
 
 from tconv.kernels.interleave import interleave
-from tconv.kernels.launch import apart, call, compiled
 from tconv.kernels.polyphase import panel_height
 from tconv.kernels.tile import POSITION_VECTORS, positions_tile
 from tconv.kernels.vectors import add_row, take
 from tconv.kernels.windows import AT_ONCE, copy_lanes
+from tconv.kernels.workers import worker
 
 
 class Overlap(NamedTuple):
@@ -151,9 +150,15 @@ def _write(overlap, axes, first, last, base, group, to, bias_rows, bias, sums, y
             here += phases * overlap.pitch
 
 
-@apart
-def work(counter, overlap, axes, reaches, shifts, offsets, bias_rows, x, w, bias, y, lines, panel, products, sums):
-    """Bands, one at a time, until none is left; the last four are one worker's own memory."""
+@worker
+def overlap_add(
+    overlap, axes, reaches, shifts, offsets, bias_rows, lines, panel, products, sums, counter, x, w, bias, y
+):
+    """Add the products of inputs ``x`` and packed taps ``w`` where they land in ``y``: bands, until none is left.
+
+    ``reaches`` says how far the outer taps reach along each axis, ``shifts`` where those of the last axis go.
+    What lies between ``bias_rows`` and ``counter`` is scratch.
+    """
     n_axes = axes.shape[1]
     last = n_axes - 1
     rows = overlap.taps * overlap.channels_out * overlap.kernel
@@ -201,19 +206,3 @@ def work(counter, overlap, axes, reaches, shifts, offsets, bias_rows, x, w, bias
         to = image * overlap.y_batch + group * overlap.y_group
         _write(overlap, axes, first, end, base, group, to, bias_rows, bias, sums, y)
         unit = take(counter, 1)
-
-
-@compiled
-def overlap_add(
-    work, counter, overlap, axes, reaches, shifts, offsets, bias_rows, x, w, bias, y,
-    lines, panels, products, sums,
-):  # fmt: skip
-    """Add the products of inputs ``x`` and packed taps ``w`` where they land in ``y``.
-
-    ``reaches`` says how far the outer taps reach along each axis, ``shifts`` where those of the last axis go.
-    """
-    for worker in prange(sums.shape[0]):
-        call(
-            work, counter, overlap, axes, reaches, shifts, offsets, bias_rows, x, w, bias, y,
-            lines[worker], panels[worker], products[worker], sums[worker],
-        )  # fmt: skip

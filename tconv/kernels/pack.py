@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 from numba.extending import register_jitable
 
 from tconv.kernels.columns import (
@@ -20,12 +19,15 @@ from tconv.kernels.columns import (
     STREAM_COUNT,
     TAPS,
 )
-from tconv.kernels.launch import apart, call, compiled, inlined
+from tconv.kernels.launch import inlined
 from tconv.kernels.polyphase import TALL, panel_height, weights_of
+from tconv.kernels.vectors import take
+from tconv.kernels.workers import worker
 
 # Fields of the strides of weights: by group, channel in, channel out, complex part of the output.
 GROUP, IN, OUT, PART = range(4)
 
+LOOKED_THROUGH = 2**16  # weights looked through at a time
 ITEM = 16  # packed by one worker at a time: few enough that what it reads stays in the second-level cache
 
 
@@ -117,37 +119,34 @@ def pack_channels(
                     before += height * count
 
 
-@register_jitable
-def count_spoiled(packed, number, parts):
-    """How many weights are not finite, in one of so many equal parts."""
-    part = packed[packed.shape[0] * number // parts : packed.shape[0] * (number + 1) // parts]
-    found = 0
-    for i in range(part.shape[0]):
-        found += part[i] - part[i] != 0  # inf - inf and nan - nan are nan
-    return found
-
-
-@apart
-def pack_item(item, shape, sections, blocks, segments, streams, taps, strides, w, packed, places):
-    """A few channels of one group."""
-    chunks = (shape.channels_in + ITEM - 1) // ITEM
-    group = item // chunks
-    first = (item - group * chunks) * ITEM
-    pack_channels(
-        group, first, min(first + ITEM, shape.channels_in), 0, shape, sections, blocks, segments, streams, taps,
-        strides, w, packed, places[item],
-    )  # fmt: skip
-
-
-@compiled
-def pack(work, shape, sections, blocks, segments, streams, taps, strides, w, packed, places, spoiled):
-    """Fill ``packed`` from the flat memory ``w``.
+@worker
+def pack(shape, sections, blocks, segments, streams, taps, strides, places, counter, w, packed):
+    """Fill ``packed`` from the flat memory ``w``: items, one at a time, until ``counter`` has no more.
 
     ``taps`` holds, for each segment, outer phase and stream, where in ``w`` the taps lie; ``strides`` are those
-    of ``w`` by group, channel in, channel out and complex part of the output. ``places`` is scratch, a row for each
-    item of work; ``spoiled`` gets how many weights are not finite, part by part.
+    of ``w`` by group, channel in, channel out and complex part of the output. ``places`` is the worker's scratch.
     """
-    for item in prange(places.shape[0]):
-        call(work, np.int64(item), shape, sections, blocks, segments, streams, taps, strides, w, packed, places)
-    for part in prange(spoiled.shape[0]):
-        spoiled[part] = count_spoiled(packed, part, spoiled.shape[0])
+    chunks = (shape.channels_in + ITEM - 1) // ITEM
+    item = take(counter, 1)
+    while item < shape.groups * chunks:
+        group = item // chunks
+        first = (item - group * chunks) * ITEM
+        end = min(first + ITEM, shape.channels_in)
+        pack_channels(
+            group, first, end, 0, shape, sections, blocks, segments, streams, taps, strides, w, packed, places
+        )
+        item = take(counter, 1)
+
+
+@worker
+def find_spoiled(counter, packed):
+    """``counter[1]`` becomes 1 if one of the weights is not finite: parts, one at a time, until there are no more."""
+    size = packed.shape[0]
+    part = take(counter, 1)
+    while part * LOOKED_THROUGH < size:
+        found = 0
+        for i in range(part * LOOKED_THROUGH, min((part + 1) * LOOKED_THROUGH, size)):
+            found += packed[i] - packed[i] != 0  # inf - inf and nan - nan are nan
+        if found:
+            counter[1] = 1
+        part = take(counter, 1)

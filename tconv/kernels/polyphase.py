@@ -17,7 +17,6 @@ Every sum runs over the depth in one fixed order, so the bits do not depend on h
 
 from __future__ import annotations
 
-from numba import prange
 from numba.extending import register_jitable
 
 from tconv.kernels.columns import (
@@ -64,7 +63,7 @@ from tconv.kernels.columns import (
     next_group,
 )
 from tconv.kernels.interleave import interleave
-from tconv.kernels.launch import apart, call, compiled, inlined
+from tconv.kernels.launch import inlined
 from tconv.kernels.spread import spread
 from tconv.kernels.tile import (
     CHANNEL_ROWS,
@@ -77,6 +76,7 @@ from tconv.kernels.tile import (
 from tconv.kernels.turn import turn
 from tconv.kernels.vectors import clear_rows, expect, take
 from tconv.kernels.winograd import gather_patches, outer_outputs, transform_sums
+from tconv.kernels.workers import worker
 
 TALL = POSITION_ROWS[0]
 WIDE, MEDIUM, NARROW = CHANNEL_VECTORS
@@ -320,12 +320,16 @@ def _spread(shape, axes, block, first_line, first_sum, lines, phases, streams, b
             line += count
 
 
-@apart
-def work(
-    counter, shape, patches, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets, reads,
-    x, w, bias, y, sums, position, runs, copies, panel,
+@worker
+def forward(
+    shape, patches, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets, reads,
+    sums, position, runs, copies, panel, counter, x, w, bias, y,
 ):  # fmt: skip
-    """Units, a few at a time, until none is left; ``counter[1]`` becomes 1 if transforms met an inf or nan."""
+    """Compute ``y`` from ``x`` or its copy, and packed weights: units, a few at a time, until ``counter`` has no more.
+
+    ``sections[chunks[i]:chunks[i + 1]]`` are the rows of one chunk; what lies between ``reads`` and ``counter`` is
+    scratch. ``counter[1]`` becomes 1 if transforms met an inf or nan.
+    """
     group_chunks = (shape.groups + shape.groups_at_once - 1) // shape.groups_at_once
     units = group_chunks * shape.tiles * shape.row_chunks
     for i in range(patches.staging, panel.shape[0]):
@@ -400,20 +404,3 @@ def work(
         start = take(counter, shape.units_at_once)
     if spoiled:
         counter[1] = 1
-
-
-@compiled
-def forward(
-    work, counter, shape, patches, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets, reads,
-    x, w, bias, y, sums, positions, runs, copies, panels,
-):  # fmt: skip
-    """Compute ``y`` from ``x`` or its copy, and packed weights.
-
-    ``sections[chunks[i]:chunks[i + 1]]`` are the rows of one chunk; workers take units from ``counter``; ``sums``,
-    ``positions``, ``runs``, ``copies`` and ``panels`` are the scratch of each.
-    """
-    for worker in prange(sums.shape[0]):
-        call(
-            work, counter, shape, patches, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets,
-            reads, x, w, bias, y, sums[worker], positions[worker], runs[worker], copies[worker], panels[worker],
-        )  # fmt: skip

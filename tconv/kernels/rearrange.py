@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-from numba import prange
 from numba.extending import register_jitable
 
-from tconv.kernels.launch import apart, call, compiled
 from tconv.kernels.turn import turn
-from tconv.kernels.vectors import VECTOR_BYTES, copy_vector
+from tconv.kernels.vectors import VECTOR_BYTES, copy_vector, take
+from tconv.kernels.workers import worker
 
 TURNED = max(1, 64 // VECTOR_BYTES)  # vectors of channels turned by one worker: a cache line
 
@@ -121,24 +119,17 @@ def _turn_channels(item, order, x, copied):
             ]
 
 
-@register_jitable
-def _items(order):
-    """How many parts the copying falls into."""
+@worker
+def copy(order, axes, parts, counter, x, copied):
+    """Fill ``copied`` from the flat memory ``x``: items, one at a time, until ``counter`` has no more.
+
+    ``parts`` lists the combinations of input parts.
+    """
     of_channels = _chunks(order) if order.turned else order.channels * order.parts
-    return order.batch * order.groups * of_channels
-
-
-@apart
-def copy_item(item, order, axes, parts, x, copied):
-    """One of the parts."""
-    if order.turned:
-        _turn_channels(item, order, x, copied)
-    else:
-        _copy_channel(item, order, axes, parts, x, copied)
-
-
-@compiled
-def copy(work, order, axes, parts, x, copied):
-    """Fill ``copied`` from the flat memory ``x``; ``parts`` lists the combinations of input parts."""
-    for item in prange(_items(order)):
-        call(work, np.int64(item), order, axes, parts, x, copied)
+    item = take(counter, 1)
+    while item < order.batch * order.groups * of_channels:
+        if order.turned:
+            _turn_channels(item, order, x, copied)
+        else:
+            _copy_channel(item, order, axes, parts, x, copied)
+        item = take(counter, 1)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 from numba.extending import register_jitable
 
-from tconv.kernels.launch import apart, call, compiled
-from tconv.kernels.pack import ITEM, count_spoiled, pack_channels
+from tconv.kernels.pack import ITEM, pack_channels
+from tconv.kernels.vectors import take
+from tconv.kernels.workers import worker
 
 
 class Transforms(NamedTuple):
@@ -18,7 +18,7 @@ class Transforms(NamedTuple):
     matrices: np.ndarray  # [axis, tap, row]
     taps: np.ndarray  # of each axis
     rows: np.ndarray  # of each axis
-    strides: np.ndarray  # of the weights, by group, channel in, channel out
+    strides: np.ndarray  # of the weights, by group, channel in, channel out, part
     places: np.ndarray  # of the taps
 
 
@@ -67,27 +67,18 @@ def _transform_channel(transforms, channels_out, source, w, between, room, to, s
         before *= rows
 
 
-@apart
-def pack_items(
-    first_item,
-    workers,
-    transforms,
-    shape,
-    sections,
-    blocks,
-    segments,
-    streams,
-    taps,
-    strides,
-    w,
-    packed,
-    places,
-    between,
-    room,
+@worker
+def pack_transformed(
+    shape, sections, blocks, segments, streams, taps, strides, transforms, places, between, room, counter, w, packed
 ):
-    """Every ``workers``-th item of work, from the first on: a few channels of one group."""
+    """The same as ``pack.pack``, for weights that are transformed first.
+
+    ``taps`` and ``strides`` are about transformed weights: ``[*rows, in, out]`` for a few channels in, which are made
+    in ``room``; ``between`` holds what is between two axes.
+    """
     chunks = (shape.channels_in + ITEM - 1) // ITEM
-    for item in range(first_item, shape.groups * chunks, workers):
+    item = take(counter, 1)
+    while item < shape.groups * chunks:
         group = item // chunks
         first = (item - group * chunks) * ITEM
         end = min(first + ITEM, shape.channels_in)
@@ -100,22 +91,4 @@ def pack_items(
         pack_channels(
             group, first, end, first, shape, sections, blocks, segments, streams, taps, strides, room, packed, places
         )
-
-
-@compiled
-def pack_transformed(
-    work, transforms, shape, sections, blocks, segments, streams, taps, strides, w, packed, places, between, room,
-    spoiled,
-):  # fmt: skip
-    """The same as ``pack.pack``, for weights that are transformed first.
-
-    ``taps`` and ``strides`` are about transformed weights: ``[*rows, in, out]`` for a few channels in, which a worker
-    makes in its row of ``room``; ``between`` holds what is between two axes.
-    """
-    for worker in prange(room.shape[0]):
-        call(
-            work, np.int64(worker), room.shape[0], transforms, shape, sections, blocks, segments, streams, taps,
-            strides, w, packed, places[worker], between[worker], room[worker],
-        )  # fmt: skip
-    for part in prange(spoiled.shape[0]):
-        spoiled[part] = count_spoiled(packed, part, spoiled.shape[0])
+        item = take(counter, 1)

@@ -1,0 +1,216 @@
+"""Kernels that workers run side by side: compiled once, entered by address, told what to do by a row of numbers.
+
+Numba compiles the body of a parallel loop five times, with all that it calls by name: 13 s instead of 3 for the engine.
+And it takes operands apart at each call: 33 us for those of the engine, which is all that a small layer takes. So there
+is one parallel loop, which calls an address, and what stays the same from call to call is taken apart once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from math import prod
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import prange, types
+from numba.extending import intrinsic
+
+from tconv.kernels.launch import cached, compiled, launch
+from tconv.memory import LINE, Flat, workspace
+
+Scratch = tuple[Any, tuple[int, ...]]  # dtype and shape
+
+
+class Job:
+    """What a kernel is told at every call: operands, scratch for each of so many workers; and how many come at a call.
+
+    Operands are numbers, C-contiguous arrays, and tuples with names of both.
+    """
+
+    def __init__(
+        self, same: tuple[Any, ...], given: int, own: tuple[Scratch, ...] = (), workers: int = 1, threads: int = 1
+    ) -> None:
+        self.same, self.own, self.workers, self.threads = same, own, workers, threads
+        offsets, end = [], LINE  # where scratch lies in a worker's part of the workspace, which the counter begins
+        for dtype, shape in own:
+            offsets.append(end)
+            end += -(-prod(shape) * np.dtype(dtype).itemsize // LINE) * LINE
+        addresses = list(_addresses(same))
+        sizes = [size for _, shape in own for size in shape]
+        self._moved = slice(1 + len(addresses), 1 + len(addresses) + len(own) + 1)
+        self._given = slice(self._moved.stop, self._moved.stop + given)
+        row = [0, *addresses, *offsets, 0, *[0] * given, *_numbers(same), *sizes, 2, *[0] * given]
+        self._frames = np.array([row] * workers, np.int64)
+        self._frames[:, self._moved.start : self._moved.stop - 1] += (end - LINE) * np.arange(workers)[:, None]
+        self.size = LINE + (end - LINE) * workers
+
+    def frames(self, address: int, work: int, given: tuple[Flat, ...]) -> np.ndarray:
+        """A row for each worker: addresses of the kernel and of arrays; then numbers, and sizes of arrays."""
+        frames = self._frames.copy()
+        frames[:, 0] = work
+        frames[:, self._moved] += address
+        frames[:, self._given] = [memory.address for memory in given]
+        frames[:, -len(given) :] = [memory.size for memory in given]
+        return frames
+
+
+class Worker:
+    """Decorates what one worker does; plain Python defines it and runs on exact objects."""
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        self._function = function
+        self._dispatcher = cached(numba.njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True), function)
+        self._compiled: dict[Any, tuple[int, int]] = {}
+
+    def __call__(self, job: Job, key: Any, *given: Flat) -> int:
+        """Run ``function(*job.same, *scratch, counter, *given)`` for each worker; returns what is in ``counter[1]``.
+
+        ``counter`` is theirs together, zeros at first. ``key`` stands for the types of all these; None for objects.
+        """
+        if key is None or not hasattr(self._dispatcher, "py_func"):
+            counter = np.zeros(2, np.int64)
+            for _ in range(job.workers):
+                scratch = [np.zeros(shape, dtype) for dtype, shape in job.own]
+                self._function(*job.same, *scratch, counter, *(memory.array for memory in given))
+            return int(counter[1])
+        if key not in self._compiled:
+            self._compiled[key] = self._compile(job, given)
+        work, enter = self._compiled[key]
+        memory = workspace(job.size)
+        memory.head[:] = 0
+        frames = job.frames(memory.address, work, given)
+        if job.workers == 1:
+            _alone(enter, frames)
+        else:
+            launch(_everyone, job.threads, False, enter, frames)
+        return int(memory.head[1])
+
+    def _compile(self, job: Job, given: tuple[Flat, ...]) -> tuple[int, int]:
+        scratch = [_array(dtype, len(shape)) for dtype, shape in job.own]
+        last = [_array(memory.dtype, 1) for memory in given]
+        operands = (*map(_type, job.same), *scratch, _array(np.int64, 1), *last)
+        work = _address(self._dispatcher, operands)
+        return work, _address(_enter, (types.TypeRef(types.Tuple(operands)), types.int64))
+
+
+worker = Worker
+
+
+def _addresses(operands: tuple[Any, ...]) -> Iterator[int]:
+    """Those of arrays."""
+    for operand in operands:
+        if isinstance(operand, np.ndarray):
+            yield operand.__array_interface__["data"][0]
+        elif isinstance(operand, tuple):
+            yield from _addresses(operand)
+
+
+def _numbers(operands: tuple[Any, ...]) -> Iterator[int]:
+    """Numbers, and sizes of arrays."""
+    for operand in operands:
+        if isinstance(operand, np.ndarray):
+            yield from operand.shape
+        elif isinstance(operand, tuple):
+            yield from _numbers(operand)
+        else:
+            yield operand
+
+
+def _array(dtype: Any, dimensions: int) -> Any:
+    return types.Array(numba.from_dtype(np.dtype(dtype)), dimensions, "C")
+
+
+def _type(operand: Any) -> Any:
+    if isinstance(operand, np.ndarray):
+        return _array(operand.dtype, operand.ndim)
+    if isinstance(operand, tuple):
+        return types.NamedTuple(tuple(map(_type, operand)), type(operand))
+    return types.int64
+
+
+def _address(dispatcher: Any, operands: tuple[Any, ...]) -> int:
+    """Where the function lies that is compiled for such operands."""
+    dispatcher.compile(operands)
+    found = dispatcher.overloads[operands]
+    address: int = found.library.get_pointer_to_function(found.fndesc.llvm_func_name)
+    return address
+
+
+def _count_arrays(operands):
+    return sum(
+        _count_arrays(one.types) if isinstance(one, types.BaseTuple) else isinstance(one, types.Array)
+        for one in operands
+    )
+
+
+@intrinsic
+def _called(typing, like, frame):
+    """Call what a row of numbers names, with operands of types ``like``."""
+    operands = like.instance_type.types
+
+    def codegen(context, builder, signature, values):
+        integer = ir.IntType(64)
+        row = builder.inttoptr(values[1], integer.as_pointer())
+
+        def from_place(place):
+            while True:
+                yield builder.load(builder.gep(row, [integer(place)]))
+                place += 1
+
+        addresses, numbers = from_place(0), from_place(1 + _count_arrays(operands))
+
+        def read(type_):
+            if isinstance(type_, types.BaseTuple):
+                return context.make_tuple(builder, type_, [read(part) for part in type_.types])
+            if not isinstance(type_, types.Array):
+                return next(numbers)
+            element = context.get_data_type(type_.dtype)
+            sizes = [next(numbers) for _ in range(type_.ndim)]
+            steps = [integer(context.get_abi_sizeof(element))]
+            for size in sizes[:0:-1]:
+                steps.insert(0, builder.mul(steps[0], size))
+            array = context.make_array(type_)(context, builder)
+            data = builder.inttoptr(next(addresses), element.as_pointer())
+            numba.np.arrayobj.populate_array(array, data, sizes, steps, steps[-1], None)
+            return array._getvalue()
+
+        function_type = context.call_conv.get_function_type(types.none, operands)
+        function = builder.inttoptr(next(addresses), function_type.as_pointer())
+        context.call_conv.call_function(builder, function, types.none, operands, [read(one) for one in operands])
+        return context.get_dummy_value()
+
+    return types.void(like, types.int64), codegen
+
+
+@intrinsic
+def _entered(typing, enter, frame):
+    """Call `_enter`, whatever types it is for, by its address."""
+
+    def codegen(context, builder, signature, values):
+        operands = (types.TypeRef(types.int64), types.int64)  # nothing is passed for the first, whatever it is
+        function_type = context.call_conv.get_function_type(types.none, operands)
+        function = builder.inttoptr(values[0], function_type.as_pointer())
+        context.call_conv.call_function(builder, function, types.none, operands, [context.get_dummy_value(), values[1]])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+def _enter(like, frame):
+    _called(like, frame)
+
+
+def _alone(enter, frames):
+    _entered(enter, frames.ctypes.data)
+
+
+_enter = cached(numba.njit(nogil=True, no_cfunc_wrapper=True), _enter)
+_alone = cached(numba.njit(nogil=True), _alone)
+
+
+@compiled
+def _everyone(enter, frames):
+    for worker in prange(frames.shape[0]):
+        _entered(enter, frames[worker].ctypes.data)
