@@ -27,7 +27,7 @@ from tconv.kernels.workers import worker
 # Fields of the strides of weights: by group, channel in, channel out, complex part of the output.
 GROUP, IN, OUT, PART = range(4)
 
-LOOKED_THROUGH = 2**16  # weights looked through at a time
+SEEN_AT_ONCE = 2**16  # weights looked through by one worker at a time
 ITEM = 16  # packed by one worker at a time: few enough that what it reads stays in the second-level cache
 
 
@@ -141,12 +141,12 @@ def pack(shape, sections, blocks, segments, streams, taps, strides, places, coun
 @worker
 def find_spoiled(counter, packed):
     """``counter[1]`` becomes 1 if one of the weights is not finite: parts, one at a time, until there are no more."""
-    size = packed.shape[0]
-    part = take(counter, 1)
-    while part * LOOKED_THROUGH < size:
+    start = take(counter, SEEN_AT_ONCE)
+    while start < packed.shape[0]:
+        part = packed[start : start + SEEN_AT_ONCE]
         found = 0
-        for i in range(part * LOOKED_THROUGH, min((part + 1) * LOOKED_THROUGH, size)):
-            found += packed[i] - packed[i] != 0  # inf - inf and nan - nan are nan
+        for i in range(part.shape[0]):
+            found += part[i] - part[i] != 0  # inf - inf and nan - nan are nan
         if found:
             counter[1] = 1
-        part = take(counter, 1)
+        start = take(counter, SEEN_AT_ONCE)

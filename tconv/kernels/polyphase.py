@@ -332,8 +332,9 @@ def forward(
     """
     group_chunks = (shape.groups + shape.groups_at_once - 1) // shape.groups_at_once
     units = group_chunks * shape.tiles * shape.row_chunks
-    for i in range(patches.staging, panel.shape[0]):
-        panel[i] = 0  # what no input reaches must be a number, and not one too small to be quick
+    unreached = panel[patches.staging :]
+    for i in range(unreached.shape[0]):
+        unreached[i] = 0  # what no input reaches must be a number, and not one too small to be quick
     operand = x if shape.channels_in_lanes else panel
     spoiled = False
     start = take(counter, shape.units_at_once)
