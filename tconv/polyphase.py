@@ -16,12 +16,16 @@ With the origin ``c = p mod s`` phases share offsets as often as they can; with 
 
 Ordinary convolution is the mirror image: one phase of outputs, and the *inputs* are sorted by residue,
 ``y[t] = sum over j of x[s*t + d*j - p] * w[j]``, so that what neighbouring ``t`` read lies side by side.
+
+With a dilation the offsets of a phase lie ``d' = d / gcd(s, d)`` apart. Where they have to lie *side by side*, phases
+are cut finer, into ``d'`` each, and the inputs are sorted by residues of ``d'``, of which a phase reads one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
+from itertools import product
+from math import ceil, gcd
 
 from tconv.geometry import Axis, Operator
 
@@ -70,28 +74,33 @@ class PhasedAxis:
         return max(0, min(self.count, self.length - first) - max(0, -first))
 
 
-def phase(axis: Axis, operator: Operator, aligned: bool = True) -> PhasedAxis:
-    """Cut ``axis`` into phases; ``aligned`` chooses the origin at which phases share most."""
+def phase(axis: Axis, operator: Operator, aligned: bool = True, side_by_side: bool = False) -> PhasedAxis:
+    """Cut ``axis`` into phases; ``aligned`` chooses the origin at which phases share most.
+
+    With ``side_by_side``, what each reads lies so, but not for an ordinary convolution with a stride.
+    """
     if operator == "conv":
-        return _conv(axis)
-    stride = axis.stride
+        return _conv(axis, axis.dilation if side_by_side and axis.stride == 1 else 1)
+    stride, split = axis.stride, axis.dilation // gcd(axis.stride, axis.dilation) if side_by_side else 1
     if axis.size_in == 1:  # no second input to be `stride` away: each output is a phase of its own
-        stride = max(1, axis.size_out)
-    origin = axis.crop % stride if aligned and axis.size_in > 1 else 0
+        stride, split = max(1, axis.size_out), 1
+    origin = axis.crop % (stride * split) if aligned and axis.size_in > 1 else 0
     taps: dict[int, list[Tap]] = {}
     for j in range(axis.size_kernel):
-        offset, residue = divmod(axis.dilation * j - axis.crop + origin, stride)
-        taps.setdefault(residue, []).append(Tap(j, -offset))
-    return _place(axis, taps, stride, 1, origin)
+        first, residue = divmod(axis.dilation * j - axis.crop + origin, stride)
+        for part in range(split):
+            later, finer = divmod(first + part, split)
+            taps.setdefault(residue + finer * stride, []).append(Tap(j, -later, part))
+    return _place(axis, taps, stride * split, split, origin)
 
 
-def _conv(axis: Axis) -> PhasedAxis:
-    split = 1 if axis.size_out == 1 else axis.stride
-    taps = []
-    for j in range(axis.size_kernel):
-        offset, part = divmod(axis.dilation * j - axis.crop, split)
-        taps.append(Tap(j, offset, part))
-    return _place(axis, {0: taps}, 1, split, 0)
+def _conv(axis: Axis, stride: int) -> PhasedAxis:
+    split = 1 if axis.size_out == stride == 1 else axis.stride * stride
+    taps: dict[int, list[Tap]] = {residue: [] for residue in range(stride)}
+    for residue, j in product(range(stride), range(axis.size_kernel)):
+        offset, part = divmod(residue + axis.dilation * j - axis.crop, split)
+        taps[residue].append(Tap(j, offset, part))
+    return _place(axis, taps, stride, split, 0)
 
 
 def _place(axis: Axis, taps: dict[int, list[Tap]], stride: int, split: int, origin: int) -> PhasedAxis:
@@ -103,7 +112,7 @@ def _place(axis: Axis, taps: dict[int, list[Tap]], stride: int, split: int, orig
         def meets(tap: Tap, first: int = first, last: int = last) -> bool:
             """Whether one of its reads is an input: crops and small inputs leave taps that read zeros only."""
             low, high = (split * (n + tap.offset) + tap.part for n in (first, last))
-            return first <= last and high >= 0 and low < axis.size_in
+            return first <= last and max(low, tap.part) <= min(high, axis.size_in - 1)
 
         alive = tuple(tap for tap in taps[residue] if meets(tap))
         if alive:

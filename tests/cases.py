@@ -43,6 +43,9 @@ SMALL = {
     "nothing_but_bias_before": problem(T, Axis(2, 2, 2, 1, -9, 4), axis(2, 2), channels_out=2),
     "bias_only_between": problem(T, Axis(2, 2, 3, 1, 1, 3), Axis(1, 1, 1, 1, 0, 2), axis(2, 1), batch=2),
     "output_padding": problem(T, axis(3, 3, 2, crop=1, more=1), axis(3, 2, 3, more=2)),
+    "k3s1d2": problem(T, axis(71, 3, 1, 2, crop=2), channels_in=5, channels_out=3, batch=2),
+    "k4s2d3": problem(T, axis(37, 4, 2, 3, crop=4, end=3), channels_in=3, channels_out=4),
+    "k2s1d5": problem(T, axis(19, 2, 1, 5, crop=1), channels_in=2, channels_out=3),
     "much_output_padding": problem(T, axis(3, 2, 2, more=19), axis(2, 3, 1, crop=1, more=7)),
     # channels, groups, batch
     "channels": problem(T, axis(3, 2, 2), channels_in=5, channels_out=13, batch=3),
@@ -110,6 +113,9 @@ OVERLAPPING = {
     "k14s7": problem(T, axis(9, 14, 7, crop=4), channels_in=2, channels_out=3),
     "negative_crop": problem(T, axis(9, 4, 2, crop=-3, end=-6), channels_in=2, channels_out=3),
     "crop_above_kernel": problem(T, axis(29, 4, 2, crop=11, end=9), channels_in=3, channels_out=2),
+    "k3s1d2": problem(T, axis(71, 3, 1, 2, crop=2), channels_in=5, channels_out=3, batch=2),
+    "k4s2d3": problem(T, axis(37, 4, 2, 3, crop=4, end=3), channels_in=3, channels_out=4),
+    "k2s1d5": problem(T, axis(19, 2, 1, 5, crop=1), channels_in=2, channels_out=3),
     "much_output_padding": problem(T, axis(7, 3, 1, crop=1, more=40), channels_in=2, channels_out=2),
     "few_of_many": problem(T, Axis(200, 4, 2, 1, 77, 9), channels_in=3, channels_out=2),
     # two
@@ -120,6 +126,13 @@ OVERLAPPING = {
         T, axis(6, 3, 2, crop=1, more=1), axis(8, 3, 2, crop=1, more=1), channels_in=3, channels_out=4
     ),
     "k5s2_k5s2": problem(T, axis(6, 5, 2, crop=2), axis(9, 5, 2, crop=2, more=1), channels_in=5, channels_out=3),
+    "k3s1d2_k3s1d2": problem(
+        T, axis(11, 3, 1, 2, crop=2), axis(13, 3, 1, 2, crop=2), channels_in=7, channels_out=9, batch=2
+    ),
+    "k4s2_k3s1d3": problem(
+        T, axis(6, 4, 2, crop=1), axis(22, 3, 1, 3, crop=3), channels_in=3, channels_out=5, groups=2
+    ),
+    "k3s1d2_k4s2": problem(T, axis(9, 3, 1, 2, crop=1), axis(17, 4, 2, crop=1), channels_in=3, channels_out=2),
     "k6s3_k3s1": problem(T, axis(5, 6, 3, crop=2), axis(21, 3, crop=1), channels_in=2, channels_out=5),
     "k6s2_k4s2": problem(T, axis(7, 6, 2, crop=2), axis(6, 4, 2, crop=1), channels_in=3, channels_out=2, groups=2),
     "k4s4_k4s2": problem(T, axis(3, 4, 4), axis(9, 4, 2, crop=1), channels_in=2, channels_out=3),
@@ -136,6 +149,9 @@ OVERLAPPING = {
     ),
     "k3s2_k2s2_k4s2": problem(
         T, axis(3, 3, 2, crop=1), axis(3, 2, 2), axis(5, 4, 2, crop=1), channels_in=3, channels_out=2, batch=2
+    ),
+    "k3s1d2_k1_k2s1d3": problem(
+        T, axis(5, 3, 1, 2, crop=2), axis(2, 1), axis(9, 2, 1, 3, crop=1), channels_in=2, channels_out=3, groups=2
     ),
     "k2s1_k6s3_k5s2": problem(T, axis(3, 2), axis(3, 6, 3, crop=1), axis(4, 5, 2, crop=1), channels_in=2, groups=2),
     "4d": problem(T, axis(3, 3, crop=1), axis(2, 1), axis(3, 4, 2, crop=1), axis(4, 2), channels_in=2, channels_out=3),

@@ -11,7 +11,7 @@ from tconv.polyphase import phase
 
 BOX = [
     Axis(i, k, s, d, crop, size_out)
-    for i, k, s, d, crop, size_out in product((1, 2, 3), (1, 2, 4), (1, 2, 3), (1, 2), (-2, 0, 1, 3), (1, 2, 5))
+    for i, k, s, d, crop, size_out in product((1, 2, 3, 7), (1, 2, 4), (1, 2, 3), (1, 2, 3), (-2, 0, 1, 3), (1, 2, 5))
 ]
 
 
@@ -38,11 +38,12 @@ def by_phases(axis, cut):
     return met, used
 
 
+@pytest.mark.parametrize("side_by_side", [True, False])
 @pytest.mark.parametrize("aligned", [True, False])
 @pytest.mark.parametrize("operator", ["conv_transpose", "conv"])
-def test_phases_hold_what_the_definition_says(operator, aligned):
+def test_phases_hold_what_the_definition_says(operator, aligned, side_by_side):
     for axis in BOX:
-        cut = phase(axis, operator, aligned)
+        cut = phase(axis, operator, aligned, side_by_side)
         met, used = by_phases(axis, cut)
         assert met == by_definition(operator, axis), axis
         if operator == "conv_transpose":  # taps that could only read zeros are dropped
@@ -51,10 +52,23 @@ def test_phases_hold_what_the_definition_says(operator, aligned):
 
 @pytest.mark.parametrize("aligned", [True, False])
 @pytest.mark.parametrize("operator", ["conv_transpose", "conv"])
-def test_outputs_are_reached(operator, aligned):
+def test_phases_side_by_side_are(operator, aligned):
+    """Each reads one part of the inputs, at offsets that follow on each other."""
+    for axis in BOX:
+        strided = operator == "conv" and axis.stride > 1
+        for one in () if strided else phase(axis, operator, aligned, side_by_side=True).phases:
+            offsets, parts = zip(*sorted(one.reads), strict=True)
+            assert len(set(parts)) == 1, axis
+            assert offsets == tuple(range(offsets[0], offsets[0] + len(offsets))), axis
+
+
+@pytest.mark.parametrize("side_by_side", [True, False])
+@pytest.mark.parametrize("aligned", [True, False])
+@pytest.mark.parametrize("operator", ["conv_transpose", "conv"])
+def test_outputs_are_reached(operator, aligned, side_by_side):
     """An axis says rightly whether its positions reach all of them."""
     for axis in BOX:
-        cut = phase(axis, operator, aligned)
+        cut = phase(axis, operator, aligned, side_by_side)
         outputs = {
             cut.stride * n + one.residue - cut.origin
             for one in cut.phases + cut.idle

@@ -95,16 +95,16 @@ def test_every_way(dtype, case, operator):
     assert check(of(operator, CASES[case], dtype), chunks=(1, 3), threads=(1, 2))
 
 
-@pytest.mark.parametrize("stride", [1, 2, 3])
-def test_every_small_axis(stride):
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (3, 1), (1, 2), (2, 3), (3, 2)])
+def test_every_small_axis(stride, dilation):
     count = 0
     for kernel, size, crop, end in product(range(2, 10), range(1, 10), (-2, 0, 1, 3), (-1, 0, 2)):
-        along = axis(size, kernel, stride, crop=crop, end=end)
+        along = axis(size, kernel, stride, dilation, crop=crop, end=end)
         if along.size_out > 0:
             p = problem(T, along, batch=2, channels_in=5, channels_out=3, dtype="float32")
             count += check(p)
             count += check(of("conv", p, "float32")) if stride == 1 else 0
-    assert count > 300
+    assert count > 200
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

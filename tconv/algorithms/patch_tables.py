@@ -44,8 +44,13 @@ def tabulate(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
     tile_columns = (1 if columns <= cut.lanes else POSITION_VECTORS) * cut.lanes
     tiles = ceil(columns / tile_columns)
     order = order_of(problem, cut)  # for inputs whose last axis is not contiguous
-    windows = list(product(*(range(axis.first, axis.first + axis.window) for axis in outer)))
-    rows = _Rows(problem, axes, cut.lanes, tile_columns, len(windows) * last.window, chunks)
+    parts = list(product(*(axis.axis.parts for axis in axes)))
+    reads = [
+        (*(offset for _, offset in places), last.first, parts.index((*(part for part, _ in places), last_part)))
+        for places in product(*map(_places, outer))
+        for last_part in last.axis.parts
+    ]
+    rows = _Rows(problem, axes, cut.lanes, tile_columns, len(reads) * last.width, chunks)
     chunks = min(chunks, len(rows.sections))
     units = problem.groups * tiles * chunks
     streams = np.zeros((max(len(cut.streams), rows.streams), 2), np.int64)  # packing looks for those of sums, too
@@ -99,7 +104,7 @@ def tabulate(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
         tile_columns=tile_columns,
         slice_columns=tile_columns,
         span=last.outputs,
-        window=last.window,
+        window=last.width,
         row=rows.staged_row,
         apart=cut.lanes,
         line=last.axis.count,
@@ -113,12 +118,12 @@ def tabulate(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
         packed_size=rows.weights * problem.groups,
         sums_size=ceil((rows.woven + rows.woven_size) / 64) * 64,
         panel_size=ceil((passing + 2 * passing_size) / 64) * 64,
-        most_copies=len(windows) * (most_runs + ceil(tile_columns / cut.lanes)),
+        most_copies=len(reads) * (most_runs + ceil(tile_columns / cut.lanes)),
         shape=shape,
         patches=patches,
         order=order,
         copy_axes=copy_axes(problem, cut),
-        copy_parts=np.zeros((1, len(axes)), np.int64),
+        copy_parts=np.array(parts),
         axes=engine_axes(cut, tuple(axis.outputs for axis in axes)),
         sections=np.array(rows.sections, np.int64),
         chunks=even(rows.work, chunks),
@@ -128,9 +133,14 @@ def tabulate(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
         phases=np.array(rows.phases, np.int64).reshape(len(rows.phases), len(outer)),
         streams=streams,
         offsets=np.arange(problem.channels_in) * tile_columns,
-        reads=np.array([(*window, last.first, 0) for window in windows], np.int64),
+        reads=np.array(reads, np.int64),
         taps=np.array(rows.taps, np.int64),
     )
+
+
+def _places(axis: PatchedAxis) -> Iterator[tuple[int, int]]:
+    """What the window of patch 0 holds: part, and offset in it."""
+    return product(axis.axis.parts, range(axis.first, axis.first + axis.width))
 
 
 def _on_the_way(axes: tuple[PatchedAxis, ...]) -> Iterator[list[int]]:

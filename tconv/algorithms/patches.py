@@ -18,7 +18,9 @@ import numpy as np
 
 from tconv.algorithms.cut import (
     NARROW_TILE,
+    SCATTER,
     START,
+    START_COPY,
     WRITE_RUN,
     Choice,
     Cut,
@@ -51,7 +53,7 @@ class Family:
 
     residues: tuple[int, ...]
     taps: tuple[tuple[int, ...], ...]  # of each phase, in the order of what they read
-    read: int  # where in the patch's window they begin
+    read: int  # where in the patch's window what they read begins
     row: int  # its first among the axis' rows
     rows: int
     stream: int  # its first among the axis' streams
@@ -79,9 +81,14 @@ class PatchedAxis:
     size_kernel: int
     stride: int  # of the phases
     axis: PhasedAxis  # with patches for positions
-    window: int  # inputs that a patch reads
+    width: int  # neighbouring inputs that a patch reads, of each part
     first: int  # of these, for patch 0
     families: tuple[Family, ...]
+
+    @property
+    def window(self) -> int:
+        """Inputs that a patch reads, part after part."""
+        return self.width * len(self.axis.parts)
 
     @property
     def rows(self) -> int:
@@ -123,31 +130,33 @@ def _filter(outputs: int, taps: int) -> tuple[tuple[tuple[int, ...], ...], int]:
 
 def patched(axis: Axis, operator: Operator, outputs: int) -> PatchedAxis | None:
     """``axis`` in patches of ``outputs`` positions; None where phases do not have the taps for it."""
-    phased = phase(axis, operator)
-    if phased.idle or phased.split > 1 or phased.count == 0:
+    phased = phase(axis, operator, side_by_side=True)
+    if phased.idle or phased.count == 0:
         return None
-    by_reads: dict[tuple[int, ...], list[tuple[int, tuple[int, ...]]]] = {}
+    by_reads: dict[tuple[int, tuple[int, ...]], list[tuple[int, tuple[int, ...]]]] = {}
     for one in phased.phases:
         offsets, taps = zip(*sorted((tap.offset, tap.index) for tap in one.taps), strict=True)
-        if offsets != tuple(range(offsets[0], offsets[0] + len(offsets))) or (outputs, len(taps)) not in SHAPES:
+        parts = {tap.part for tap in one.taps}
+        follow = offsets == tuple(range(offsets[0], offsets[0] + len(offsets)))
+        if not follow or len(parts) > 1 or (outputs, len(taps)) not in SHAPES:
             return None
-        by_reads.setdefault(offsets, []).append((one.residue, taps))
-    lowest = min(offsets[0] for offsets in by_reads)
+        by_reads.setdefault((parts.pop(), offsets), []).append((one.residue, taps))
+    lowest = min(offsets[0] for _, offsets in by_reads)
+    width = max(offsets[-1] for _, offsets in by_reads) - lowest + outputs
     families: list[Family] = []
     row = stream = 0
-    for offsets, members in by_reads.items():
+    for (part, offsets), members in by_reads.items():
         residues, all_taps = zip(*members, strict=True)
         rows = outputs + len(offsets) - 1
-        families.append(Family(residues, all_taps, offsets[0] - lowest, row, rows, stream))
+        read = phased.parts.index(part) * width + offsets[0] - lowest
+        families.append(Family(residues, all_taps, read, row, rows, stream))
         row += rows
         stream += rows * len(members)
-    window = max(family.read + family.rows for family in families)
-    first = phased.first + lowest
     patches = PhasedAxis(
         stride=phased.stride * outputs,
-        split=1,
-        parts=(0,),
-        length=axis.size_in,
+        split=phased.split,
+        parts=phased.parts,
+        length=phased.length,
         origin=phased.origin - phased.stride * phased.first,
         first=0,
         count=ceil(phased.count / outputs),
@@ -156,7 +165,8 @@ def patched(axis: Axis, operator: Operator, outputs: int) -> PatchedAxis | None:
         complete=phased.complete,
         idle=(),
     )
-    return PatchedAxis(outputs, axis.size_kernel, phased.stride, patches, window, first, tuple(families))
+    first = phased.first + lowest
+    return PatchedAxis(outputs, axis.size_kernel, phased.stride, patches, width, first, tuple(families))
 
 
 @dataclass(frozen=True)
@@ -187,7 +197,7 @@ def patchings(problem: Problem) -> Iterator[tuple[PatchedAxis, ...]]:
         found = [one for one in (patched(axis, problem.operator, outputs) for outputs in sorted(sizes)) if one]
         ways.append([one for one in found if (one.outputs > 1) == (one.taps > 1)])
     for axes in product(*ways):
-        if any(axis.outputs > 1 for axis in axes) and (axes[-1].outputs, axes[-1].window) in WINDOWS:
+        if any(axis.outputs > 1 for axis in axes) and (axes[-1].outputs, axes[-1].width) in WINDOWS:
             yield axes
 
 
@@ -299,4 +309,9 @@ def _cycles(problem: Problem, cut: Cut, axes: tuple[PatchedAxis, ...]) -> tuple[
         writing += group.lines * runs * of_lines
     weights = problem.groups * depth * sum(group.lines * group.rows for group in groups_of(problem, axes))
     weights *= sum(family.rows * family.phases for family in last.families)
-    return problem.groups * gathering, problem.groups * (tiles * product_cycles + writing) + reading(problem, weights)
+    copying = 0.0
+    if cut.rearranged:
+        parts = prod(len(axis.axis.parts) for axis in axes)
+        copying = START_COPY + SCATTER * problem.batch * problem.groups * depth * prod(cut.pitches) * parts
+    elsewhere = problem.groups * (tiles * product_cycles + writing) + reading(problem, weights)
+    return problem.groups * gathering, copying + elsewhere
