@@ -69,7 +69,7 @@ def test_copies_of_lanes(size, dtype, lanes):
 @every_register
 def test_copies_of_windows(size, dtype, lanes):
     intrinsic = windows._copied_windows
-    shapes = [(span, window) for span, window in windows.WINDOWS if span * (lanes - 1) + window <= 64]
+    shapes = [(span, window) for span, window in windows.WINDOWS + windows.SINGLE if span * (lanes - 1) + window <= 64]
     assert shapes
     for span, window in shapes:
         row, pitch = lanes + 1, window * (lanes + 1) + 3

@@ -6,10 +6,13 @@ from typing import NamedTuple
 
 from numba.extending import register_jitable
 
+from tconv.kernels.launch import inlined
 from tconv.kernels.turn import turn
 from tconv.kernels.vectors import VECTOR_BYTES, copy_vector, take
+from tconv.kernels.windows import PLACES, SINGLE, copy_windows
 from tconv.kernels.workers import worker
 
+MOST_APART = SINGLE[-1][0]  # inputs copied by vectors
 TURNED = max(1, 64 // VECTOR_BYTES)  # vectors of channels turned by one worker: a cache line
 
 
@@ -38,33 +41,42 @@ class Order(NamedTuple):
 SIZE, SPLIT, PITCH, X_STEP = range(4)
 
 
+@inlined
+def _copy_line(lanes, count, step, unit, x, source, copied, at):
+    """``count`` inputs that lie ``step`` apart, to places that lie ``unit`` apart."""
+    if unit == 1 and step == 1 and count >= lanes:
+        for i in range(0, count, lanes):
+            first = min(i, count - lanes)
+            copy_vector(lanes, x, source + first, copied, at + first)
+    elif unit == 1 and 1 < step <= MOST_APART and step * (lanes - 1) < PLACES and count >= lanes:
+        held = (1 << step * (lanes - 1) + 1) - 1
+        for i in range(0, count, lanes):
+            first = min(i, count - lanes)
+            copy_windows(step, 1, lanes, held, 1, x, source + first * step, 0, copied, at + first, 0, 0)
+    else:
+        for i in range(count):
+            copied[at + i * unit] = x[source + i * step]
+
+
 @register_jitable
 def _copy_plane(order, at, axes, parts, x, from_, copied):
     """One channel of one image: every combination of input parts, line by line, each as long as the longest."""
     last = axes.shape[1] - 1
-    lanes, unit = order.lanes, order.unit
-    pitch = axes[PITCH, last]
+    pitch, unit, step = axes[PITCH, last], order.unit, axes[SPLIT, last] * axes[X_STEP, last]
     for p in range(parts.shape[0]):
+        held = (axes[SIZE, last] - parts[p, last] + axes[SPLIT, last] - 1) // axes[SPLIT, last]
         for number in range(order.subplane // pitch):
             rest = number
             source = from_ + parts[p, last] * axes[X_STEP, last]
-            holds = True
+            count = held
             for a in range(last - 1, -1, -1):
-                index = rest % axes[PITCH, a] * axes[SPLIT, a] + parts[p, a]
-                rest //= axes[PITCH, a]
-                holds = holds and index < axes[SIZE, a]
+                above = rest // axes[PITCH, a] if a else 0
+                index = (rest - above * axes[PITCH, a]) * axes[SPLIT, a] + parts[p, a]
+                rest = above
+                if index >= axes[SIZE, a]:
+                    count = 0
                 source += index * axes[X_STEP, a]
-            count = 0
-            if holds:
-                count = (axes[SIZE, last] - parts[p, last] + axes[SPLIT, last] - 1) // axes[SPLIT, last]
-                step = axes[SPLIT, last] * axes[X_STEP, last]
-                if unit == 1 and step == 1 and count >= lanes:
-                    for i in range(0, count - lanes, lanes):
-                        copy_vector(lanes, x, source + i, copied, at + i)
-                    copy_vector(lanes, x, source + count - lanes, copied, at + count - lanes)
-                else:
-                    for i in range(count):
-                        copied[at + i * unit] = x[source + i * step]
+            _copy_line(order.lanes, count, step, unit, x, source, copied, at)
             for i in range(count, pitch):
                 copied[at + i * unit] = 0
             at += pitch * unit

@@ -26,6 +26,8 @@ def copy_lanes(lanes, held, count, source, from_, step, target, to, pitch):
 
 
 WINDOWS = ((2, 4), (3, 4))  # span and size, as compiled
+SINGLE = ((2, 1), (3, 1), (4, 1))  # the same, for one of a few neighbours
+PLACES = 64  # bits that say which are held
 
 
 def copy_windows(span, window, lanes, held, count, source, from_, step, target, to, pitch, row):
@@ -72,8 +74,8 @@ def _copied_windows(typing, span, window, held, count, source, from_, step, targ
         size = context.make_array(source)(context, builder, values[4]).nitems
         done = builder.append_basic_block("copied")
         kind = builder.switch(builder.add(builder.mul(span, INT(8)), window), done)
-        for shape in WINDOWS:
-            if shape[0] * (vector.count - 1) + shape[1] > 64:  # more places than bits say whether they are held
+        for shape in WINDOWS + SINGLE:
+            if shape[0] * (vector.count - 1) + shape[1] > PLACES:
                 continue
             block = builder.append_basic_block("windows_{}_{}".format(*shape))
             kind.add_case(INT(8 * shape[0] + shape[1]), block)
