@@ -193,7 +193,7 @@ def _positions_tile(typing, rows, vectors, depth, resume, x, apart, offsets, off
     return types.void(n, n, n, n, x, n, offsets, n, w, n, sums, n, n), codegen
 
 
-@overload(positions_tile)
+@overload(positions_tile, jit_options={"forceinline": True})  # a call passes every field of every array
 def _choose_positions(rows, vectors, lanes, depth, resume, x, apart, offsets, offset, w, at, sums, to, pitch):
     def call(rows, vectors, lanes, depth, resume, x, apart, offsets, offset, w, at, sums, to, pitch):
         _positions_tile(rows, vectors, depth, resume, x, apart, offsets, offset, w, at, sums, to, pitch)
