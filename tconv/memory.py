@@ -77,13 +77,13 @@ class Workspace(NamedTuple):
 
     memory: np.ndarray  # bytes, from a cache line on
     address: int
-    head: np.ndarray  # the first two numbers
+    numbers: np.ndarray  # the same as such
 
     @classmethod
     def of(cls, size: int) -> Workspace:
         """New memory."""
-        memory = aligned_empty(size, np.dtype(np.uint8))
-        return cls(memory, memory.__array_interface__["data"][0], memory[:16].view(np.int64))
+        memory = aligned_empty(-(-size // LINE) * LINE, np.dtype(np.uint8))
+        return cls(memory, memory.__array_interface__["data"][0], memory.view(np.int64))
 
 
 def workspace(size: int) -> Workspace:

@@ -27,7 +27,7 @@ from tconv.kernels.rearrange import Order
 from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
 from tconv.kernels.winograd import Patches
 
-UNITS_PER_THREAD = 12  # of 11 units one of two threads would wait for a tenth of the time
+UNITS_PER_THREAD = 8  # of 15 units, one of two threads would wait for a fifteenth of the time
 UNITS_AT_ONCE = 8
 GROUPS_AT_ONCE = 8  # in one unit where groups are many: they share what is worked out for a tile
 SECTION_ROWS = 1024  # whose sums over one slice, 192 KiB, wait in the second-level cache for the next panel

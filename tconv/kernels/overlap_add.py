@@ -15,9 +15,9 @@ from numba.extending import register_jitable
 from tconv.kernels.interleave import interleave
 from tconv.kernels.polyphase import panel_height
 from tconv.kernels.tile import POSITION_VECTORS, positions_tile
-from tconv.kernels.vectors import add_row, take
+from tconv.kernels.vectors import add_row
 from tconv.kernels.windows import AT_ONCE, copy_lanes
-from tconv.kernels.workers import worker
+from tconv.kernels.workers import claim, worker
 
 
 class Overlap(NamedTuple):
@@ -152,20 +152,21 @@ def _write(overlap, axes, first, last, base, group, to, bias_rows, bias, sums, y
 
 @worker
 def overlap_add(
-    overlap, axes, reaches, shifts, offsets, bias_rows, lines, panel, products, sums, counter, x, w, bias, y
+    overlap, axes, reaches, shifts, offsets, bias_rows, lines, panel, products, sums, rank, counters, x, w, bias, y
 ):
     """Add the products of inputs ``x`` and packed taps ``w`` where they land in ``y``: bands, until none is left.
 
     ``reaches`` says how far the outer taps reach along each axis, ``shifts`` where those of the last axis go.
-    What lies between ``bias_rows`` and ``counter`` is scratch.
+    What lies between ``bias_rows`` and ``rank`` is scratch.
     """
     n_axes = axes.shape[1]
     last = n_axes - 1
     rows = overlap.taps * overlap.channels_out * overlap.kernel
     for i in range(panel.shape[0]):
         panel[i] = 0  # what no input reaches must be a number
-    unit = take(counter, 1)
-    while unit < overlap.batch * overlap.groups * overlap.bands:
+    units = overlap.batch * overlap.groups * overlap.bands
+    unit, stop = claim(counters, rank, units, 1)
+    while unit < stop:
         band = unit % overlap.bands
         group = unit // overlap.bands % overlap.groups
         image = unit // overlap.bands // overlap.groups
@@ -205,4 +206,4 @@ def overlap_add(
                 _add(overlap, axes[STRIDE, last], lines, shifts, columns, i - shifted, products, sums)
         to = image * overlap.y_batch + group * overlap.y_group
         _write(overlap, axes, first, end, base, group, to, bias_rows, bias, sums, y)
-        unit = take(counter, 1)
+        unit, stop = claim(counters, rank, units, 1)

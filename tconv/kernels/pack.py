@@ -21,8 +21,7 @@ from tconv.kernels.columns import (
 )
 from tconv.kernels.launch import inlined
 from tconv.kernels.polyphase import TALL, panel_height, weights_of
-from tconv.kernels.vectors import take
-from tconv.kernels.workers import worker
+from tconv.kernels.workers import claim, worker
 
 # Fields of the strides of weights: by group, channel in, channel out, complex part of the output.
 GROUP, IN, OUT, PART = range(4)
@@ -120,33 +119,33 @@ def pack_channels(
 
 
 @worker
-def pack(shape, sections, blocks, segments, streams, taps, strides, places, counter, w, packed):
-    """Fill ``packed`` from the flat memory ``w``: items, one at a time, until ``counter`` has no more.
+def pack(shape, sections, blocks, segments, streams, taps, strides, places, rank, counters, w, packed):
+    """Fill ``packed`` from the flat memory ``w``: items, one at a time, until there are no more.
 
     ``taps`` holds, for each segment, outer phase and stream, where in ``w`` the taps lie; ``strides`` are those
     of ``w`` by group, channel in, channel out and complex part of the output. ``places`` is the worker's scratch.
     """
     chunks = (shape.channels_in + ITEM - 1) // ITEM
-    item = take(counter, 1)
-    while item < shape.groups * chunks:
+    item, stop = claim(counters, rank, shape.groups * chunks, 1)
+    while item < stop:
         group = item // chunks
         first = (item - group * chunks) * ITEM
         end = min(first + ITEM, shape.channels_in)
         pack_channels(
             group, first, end, 0, shape, sections, blocks, segments, streams, taps, strides, w, packed, places
         )
-        item = take(counter, 1)
+        item, stop = claim(counters, rank, shape.groups * chunks, 1)
 
 
 @worker
-def find_spoiled(counter, packed):
-    """``counter[1]`` becomes 1 if one of the weights is not finite: parts, one at a time, until there are no more."""
-    start = take(counter, SEEN_AT_ONCE)
-    while start < packed.shape[0]:
-        part = packed[start : start + SEEN_AT_ONCE]
+def find_spoiled(rank, counters, packed):
+    """``counters[0]`` becomes 1 if one of the weights is not finite: parts, one at a time, until there are no more."""
+    start, stop = claim(counters, rank, packed.shape[0], SEEN_AT_ONCE)
+    while start < stop:
+        part = packed[start:stop]
         found = 0
         for i in range(part.shape[0]):
             found += part[i] - part[i] != 0  # inf - inf and nan - nan are nan
         if found:
-            counter[1] = 1
-        start = take(counter, SEEN_AT_ONCE)
+            counters[0] = 1
+        start, stop = claim(counters, rank, packed.shape[0], SEEN_AT_ONCE)

@@ -74,9 +74,9 @@ from tconv.kernels.tile import (
     positions_tile,
 )
 from tconv.kernels.turn import turn
-from tconv.kernels.vectors import clear_rows, expect, take
+from tconv.kernels.vectors import clear_rows, expect
 from tconv.kernels.winograd import gather_patches, outer_outputs, transform_sums
-from tconv.kernels.workers import worker
+from tconv.kernels.workers import claim, worker
 
 TALL = POSITION_ROWS[0]
 WIDE, MEDIUM, NARROW = CHANNEL_VECTORS
@@ -323,12 +323,12 @@ def _spread(shape, axes, block, first_line, first_sum, lines, phases, streams, b
 @worker
 def forward(
     shape, patches, axes, sections, chunks, blocks, segments, lines, phases, streams, offsets, reads,
-    sums, position, runs, copies, panel, counter, x, w, bias, y,
+    sums, position, runs, copies, panel, rank, counters, x, w, bias, y,
 ):  # fmt: skip
-    """Compute ``y`` from ``x`` or its copy, and packed weights: units, a few at a time, until ``counter`` has no more.
+    """Compute ``y`` from ``x`` or its copy, and packed weights: units, a few at a time, until there are no more.
 
-    ``sections[chunks[i]:chunks[i + 1]]`` are the rows of one chunk; what lies between ``reads`` and ``counter`` is
-    scratch. ``counter[1]`` becomes 1 if transforms met an inf or nan.
+    ``sections[chunks[i]:chunks[i + 1]]`` are the rows of one chunk; what lies between ``reads`` and ``rank`` is
+    scratch. ``counters[0]`` becomes 1 if transforms met an inf or nan.
     """
     group_chunks = (shape.groups + shape.groups_at_once - 1) // shape.groups_at_once
     units = group_chunks * shape.tiles * shape.row_chunks
@@ -337,9 +337,9 @@ def forward(
         unreached[i] = 0  # what no input reaches must be a number, and not one too small to be quick
     operand = x if shape.channels_in_lanes else panel
     spoiled = False
-    start = take(counter, shape.units_at_once)
-    while start < units:
-        for unit in range(start, min(start + shape.units_at_once, units)):
+    start, stop = claim(counters, rank, units, shape.units_at_once)
+    while start < stop:
+        for unit in range(start, stop):
             tile = unit % shape.tiles
             row_chunk = unit // shape.tiles % shape.row_chunks
             first = unit // shape.tiles // shape.row_chunks * shape.groups_at_once
@@ -402,6 +402,6 @@ def forward(
                                         runs, n_runs, sums, y,
                                     )  # fmt: skip
                                 sums_at += block[STREAMS] * block[LINES] * shape.tile_columns
-        start = take(counter, shape.units_at_once)
+        start, stop = claim(counters, rank, units, shape.units_at_once)
     if spoiled:
-        counter[1] = 1
+        counters[0] = 1

@@ -8,9 +8,9 @@ from numba.extending import register_jitable
 
 from tconv.kernels.launch import inlined
 from tconv.kernels.turn import turn
-from tconv.kernels.vectors import VECTOR_BYTES, copy_vector, take
+from tconv.kernels.vectors import VECTOR_BYTES, copy_vector
 from tconv.kernels.windows import PLACES, SINGLE, copy_windows
-from tconv.kernels.workers import worker
+from tconv.kernels.workers import claim, worker
 
 MOST_APART = SINGLE[-1][0]  # inputs copied by vectors
 TURNED = max(1, 64 // VECTOR_BYTES)  # vectors of channels turned by one worker: a cache line
@@ -132,16 +132,17 @@ def _turn_channels(item, order, x, copied):
 
 
 @worker
-def copy(order, axes, parts, counter, x, copied):
-    """Fill ``copied`` from the flat memory ``x``: items, one at a time, until ``counter`` has no more.
+def copy(order, axes, parts, rank, counters, x, copied):
+    """Fill ``copied`` from the flat memory ``x``: items, one at a time, until there are no more.
 
     ``parts`` lists the combinations of input parts.
     """
     of_channels = _chunks(order) if order.turned else order.channels * order.parts
-    item = take(counter, 1)
-    while item < order.batch * order.groups * of_channels:
+    items = order.batch * order.groups * of_channels
+    item, stop = claim(counters, rank, items, 1)
+    while item < stop:
         if order.turned:
             _turn_channels(item, order, x, copied)
         else:
             _copy_channel(item, order, axes, parts, x, copied)
-        item = take(counter, 1)
+        item, stop = claim(counters, rank, items, 1)

@@ -8,8 +8,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from tconv.kernels.pack import ITEM, pack_channels
-from tconv.kernels.vectors import take
-from tconv.kernels.workers import worker
+from tconv.kernels.workers import claim, worker
 
 
 class Transforms(NamedTuple):
@@ -69,7 +68,21 @@ def _transform_channel(transforms, channels_out, source, w, between, room, to, s
 
 @worker
 def pack_transformed(
-    shape, sections, blocks, segments, streams, taps, strides, transforms, places, between, room, counter, w, packed
+    shape,
+    sections,
+    blocks,
+    segments,
+    streams,
+    taps,
+    strides,
+    transforms,
+    places,
+    between,
+    room,
+    rank,
+    counters,
+    w,
+    packed,
 ):
     """The same as ``pack.pack``, for weights that are transformed first.
 
@@ -77,8 +90,8 @@ def pack_transformed(
     in ``room``; ``between`` holds what is between two axes.
     """
     chunks = (shape.channels_in + ITEM - 1) // ITEM
-    item = take(counter, 1)
-    while item < shape.groups * chunks:
+    item, stop = claim(counters, rank, shape.groups * chunks, 1)
+    while item < stop:
         group = item // chunks
         first = (item - group * chunks) * ITEM
         end = min(first + ITEM, shape.channels_in)
@@ -91,4 +104,4 @@ def pack_transformed(
         pack_channels(
             group, first, end, first, shape, sections, blocks, segments, streams, taps, strides, room, packed, places
         )
-        item = take(counter, 1)
+        item, stop = claim(counters, rank, shape.groups * chunks, 1)
