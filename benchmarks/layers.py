@@ -170,6 +170,8 @@ LAYERS: tuple[Layer, ...] = (
     Layer("k1", (1, 256, 56, 56), 64, 1, source="gradient of ResNet-50's 1x1 convolution"),
     Layer("k1s2", (1, 512, 28, 28), 256, 1, 2, 0, 1, bias=False,
           source="gradient of ResNet-50's shortcut: kernel smaller than stride"),
+    Layer("k31", (1, 16, 128, 128), 16, 31, 1, 15, source="gradient of a kernel as large as RepLKNet's (Ding et al. 2022)"),
+    Layer("k15cube", (1, 4, 40, 40, 40), 4, 15, 1, 7, source="smoothing of a volume by a 3-D kernel"),
     Layer("dilated", (1, 64, 64, 64), 64, 3, 1, 2, dilation=2, source="gradient of a dilated convolution"),
     Layer("dilated.s2", (1, 64, 64, 64), 64, 3, 2, 2, 1, dilation=2,
           source="stride and dilation share a factor: three quarters of the outputs are bias"),

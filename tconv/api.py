@@ -94,8 +94,9 @@ def conv_transpose(
         Not used when ``layout`` has no C: then ``w`` has spatial axes only.
     method : str, default "auto"
         The algorithm: "auto" takes the fastest by the planner's model, a name takes that one. `plan` shows
-        both. "winograd" rounds otherwise than a direct sum; "auto" takes it where the bound on its errors is
-        at most four times larger. "polyphase" is always direct.
+        both. "winograd" and "fft" (which needs SciPy: the extra ``fft``) round otherwise than a direct sum;
+        "auto" takes them where the bound on their errors is at most four times larger. "polyphase" is always
+        direct.
     threads : int, optional
         How many threads to use at most; by default all that Numba has. The result has the same bits for any
         number.
@@ -215,8 +216,9 @@ def conv(
         Not used when ``layout`` has no C: then ``w`` has spatial axes only.
     method : str, default "auto"
         The algorithm: "auto" takes the fastest by the planner's model, a name takes that one. `plan` shows
-        both. "winograd" rounds otherwise than a direct sum; "auto" takes it where the bound on its errors is
-        at most four times larger. "polyphase" is always direct.
+        both. "winograd" and "fft" (which needs SciPy: the extra ``fft``) round otherwise than a direct sum;
+        "auto" takes them where the bound on their errors is at most four times larger. "polyphase" is always
+        direct.
     threads : int, optional
         How many threads to use at most; by default all that Numba has. The result has the same bits for any
         number.

@@ -4,7 +4,7 @@ An algorithm with an operator makes a row, five checks the columns. No tolerance
 integers are compared exactly, floats with the bound that rounding errors obey.
 
 Cases that an algorithm refuses are left out. One that refuses integers gets small ones as float32, in which none of
-its sums is rounded: so they, too, are compared exactly.
+its sums is rounded: so they, too, are compared exactly. Fourier transforms round them, but not to other integers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from itertools import product
-from math import isfinite
+from math import isfinite, isqrt
 from typing import Any
 
 import numba
@@ -102,6 +102,13 @@ LARGER = [
     Case((2, 4, 7, 9), (4, 6, 3, 3), padding=1),
     Case((1, 3, 3, 4, 5), (3, 2, 3, 3, 3), padding=1),
 ]
+# So many taps that Fourier transforms pay.
+LONG = [
+    Case((2, 2, 25), (2, 3, 50), stride=2, padding=11),
+    Case((1, 4, 9, 8), (4, 2, 6, 7), padding=2, groups=2),
+    Case((1, 2, 7, 6), (2, 2, 10, 12), stride=2, output_padding=1),
+    Case((1, 2, 30), (2, 2, 31), dilation=3, padding=40),
+]
 # Enough work for every thread.
 LARGEST = (
     Case((4, 16, 40, 40), (16, 12, 4, 4), stride=2, padding=1),
@@ -161,6 +168,11 @@ def _whole(method: str, operator: Operator) -> tuple[str, int]:
     return ("int64", 24) if _takes(method, _line(operator, "int64")) else ("float32", 5)
 
 
+def _rounded(method: str, y: np.ndarray) -> np.ndarray:
+    """The nearest integers, if that is how ``method`` has to be read."""
+    return np.rint(y) if method == "fft" else y
+
+
 def _exact(y: np.ndarray) -> np.ndarray:
     """The same numbers as SymPy's, to which 2.0 is not 2; what is not finite is infinitely far off."""
     numbers = [sympy.Rational(value) if isfinite(value) else sympy.oo for value in y.ravel().tolist()]
@@ -205,6 +217,22 @@ def _patched_bound(operator: Operator, case: Case) -> Fraction:
     return _gamma(problem.channels_in + 9 * len(problem.axes)) * size
 
 
+@cache
+def _spectral_bound(operator: Operator, case: Case) -> Fraction:
+    """The same for Fourier transforms, in which an output is off by roundings of its whole block.
+
+    By at most 20 for each of its levels, and one for each channel, of the product of what both operands hold in all
+    (see ``tconv.algorithms.fft``); twice, for the products of these.
+    """
+    x, w, _ = _integers(operator, case)
+    channels_in = case.problem(operator, "float32").channels_in
+    levels = (x[0, 0].size + 2 * w[0, 0].size * case.dilation * case.stride).bit_length() + len(x.shape)
+    size = (
+        channels_in * (isqrt(int(x.size * abs(x).max() ** 2)) + 1) * (isqrt(int(w[0, 0].size * abs(w).max() ** 2)) + 1)
+    )
+    return 2 * _gamma(20 * levels + channels_in) * size
+
+
 def symbols(method: str, operator: Operator) -> Iterator[Verdict]:
     """The Python body of the kernel, on symbols, gives the polynomials of `symbolic`: differences 0."""
     for case in _taken(method, operator, "object", BOX + CHOSEN):
@@ -216,16 +244,16 @@ def symbols(method: str, operator: Operator) -> Iterator[Verdict]:
 def integers(method: str, operator: Operator) -> Iterator[Verdict]:
     """The compiled kernel, on integers, gives the exact result."""
     dtype, bits = _whole(method, operator)
-    for case in _taken(method, operator, dtype, BOX + CHOSEN + LARGER):
+    for case in _taken(method, operator, dtype, _every(method)):
         x, w, expected = _integers(operator, case, bits)
-        y = _compute(method, operator, case, x.astype(dtype), w.astype(dtype))
+        y = _rounded(method, _compute(method, operator, case, x.astype(dtype), w.astype(dtype)))
         yield case, _first_wrong(expected, y, (_exact(y) != expected).flat)
 
 
 def floats(method: str, operator: Operator) -> Iterator[Verdict]:
     """The compiled kernel, on random floats, is as near to the exact result as rounding errors must be."""
-    bound = _patched_bound if method == "winograd" else _rounding_bound
-    for case in _taken(method, operator, "float32", CHOSEN + LARGER):
+    bound = {"winograd": _patched_bound, "fft": _spectral_bound}.get(method, _rounding_bound)
+    for case in _taken(method, operator, "float32", _larger(method)):
         x, w, expected = _integers(operator, case)
         y = _compute(method, operator, case, x.astype(np.float32), w.astype(np.float32))
         yield case, _first_wrong(expected, y, (abs(_exact(y) - expected) > bound(operator, case)).flat)
@@ -234,9 +262,9 @@ def floats(method: str, operator: Operator) -> Iterator[Verdict]:
 def adjoint(method: str, operator: Operator) -> Iterator[Verdict]:
     """<A x, g> = <x, A' g> for integers, where A' is the other operator with the same weights."""
     dtype, bits = _whole(method, operator)
-    for case in _taken(method, operator, dtype, CHOSEN + LARGER):
+    for case in _taken(method, operator, dtype, _larger(method)):
         x, w = (a.astype(dtype) for a in _integers(operator, case, bits)[:2])
-        y = _compute(method, operator, case, x, w)
+        y = _rounded(method, _compute(method, operator, case, x, w))
         g = np.random.default_rng(1).integers(-100, 100, y.shape).astype(dtype)
         back = ADJOINT[operator](g, w, input_size=x.shape[2:], **case.keywords(operator))
         there, and_back = (np.vdot(a.astype(object), b.astype(object)) for a, b in ((y, g), (x, back)))
@@ -246,7 +274,7 @@ def adjoint(method: str, operator: Operator) -> Iterator[Verdict]:
 def threads(method: str, operator: Operator) -> Iterator[Verdict]:
     """One thread and all threads give the same bits."""
     random = np.random.default_rng(0)
-    cases = (*LARGER, *LARGEST) if numba.config.NUMBA_NUM_THREADS > 1 else ()
+    cases = (*_larger(method), *LARGEST) if numba.config.NUMBA_NUM_THREADS > 1 else ()
     for case in _taken(method, operator, "float32", cases):
         x = random.standard_normal(case.input(operator), np.float32)
         w = random.standard_normal(case.w, np.float32)
@@ -265,6 +293,14 @@ CHECKS: dict[str, Callable[[str, Operator], Iterator[Verdict]]] = {
 }
 
 
+def _larger(method: str) -> list[Case]:
+    return LONG if method == "fft" else CHOSEN + LARGER
+
+
+def _every(method: str) -> list[Case]:
+    return LONG if method == "fft" else BOX + CHOSEN + LARGER
+
+
 def _first_wrong(expected: np.ndarray, y: np.ndarray, wrong: Any) -> str | None:
     if y.shape != expected.shape:
         return f"the result has shape {y.shape}, not {expected.shape}"
@@ -278,7 +314,10 @@ def _first_wrong(expected: np.ndarray, y: np.ndarray, wrong: Any) -> str | None:
 def rows() -> list[tuple[str, Operator]]:
     """Each algorithm with each operator that it computes."""
     return [
-        (name, operator) for name in ALGORITHMS for operator in OPERATORS if _takes(name, _line(operator, "float32"))
+        (name, operator)
+        for name in ALGORITHMS
+        for operator in OPERATORS
+        if any(_takes(name, p) for p in (_line(operator, "float32"), LONG[0].problem(operator, "float32")))
     ]
 
 

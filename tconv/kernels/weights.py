@@ -68,22 +68,9 @@ def _transform_channel(transforms, channels_out, source, w, between, room, to, s
 
 @worker
 def pack_transformed(
-    shape,
-    sections,
-    blocks,
-    segments,
-    streams,
-    taps,
-    strides,
-    transforms,
-    places,
-    between,
-    room,
-    rank,
-    counters,
-    w,
-    packed,
-):
+    shape, sections, blocks, segments, streams, taps, strides, transforms, places, between, room, rank, counters,
+    w, packed,
+):  # fmt: skip
     """The same as ``pack.pack``, for weights that are transformed first.
 
     ``taps`` and ``strides`` are about transformed weights: ``[*rows, in, out]`` for a few channels in, which are made
