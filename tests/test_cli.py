@@ -108,7 +108,7 @@ def test_prints(run, words, expected):
         ("size 3 --kernel 2,2", "tconv size: kernel: got"),
         ("size 3 --kernel 2 --padding 9", "tconv size: padding: got (9, 9)"),
         ("plan 1x3x4 2x5x3", "tconv plan: x: axis 1 (C) has size 3; must be 2"),
-        ("plan 1x3x4 3x5x3 --method fft", "tconv plan: method: got 'fft'"),
+        ("plan 1x3x4 3x5x3 --method im2col", "tconv plan: method: got 'im2col'"),
         ("plan 1x3x4 3x5x3 --dtype text", "tconv plan: dtype"),
         ("plan 1x3x4 3x5x3 --layout NZ", "tconv plan: layout: got 'NZ'"),
         ("upscale", "tconv upscale: the following arguments are required: PICTURE"),

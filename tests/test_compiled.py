@@ -180,7 +180,7 @@ def test_a_new_shape_compiles_nothing(operator, name):
     assert before
     others = [of(operator, case, "float32") for case in SMALL.values()]
     others = [p for p in others if not refuses(name, p)]
-    assert len(others) > 3
+    assert len(others) >= (2 if name == "depthwise" else 4)
     for p in others:
         answer(name, p, small_integers(p, 8), threads=2)
     assert variants() == before

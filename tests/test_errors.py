@@ -269,9 +269,9 @@ WRONG = [
     (
         up,
         (X, W),
-        {"method": "fft"},
+        {"method": "im2col"},
         errors.MethodError,
-        r"method: got 'fft'; must be 'auto' or one of 'polyphase'",
+        r"method: got 'im2col'; must be 'auto' or one of 'polyphase'",
     ),
     (up, (X, W), {"method": 1}, Kind, r"method: got 1; must be 'auto' or the name of an algorithm"),
     (up, (X, W), {"method": ["auto"]}, Kind, r"method: got \('auto',\); must be"),
@@ -407,7 +407,7 @@ WRONG = [
     (tconv.ConvTranspose, (W,), {"stride": 0}, Parameter, r"stride: got 0 for spatial axis 0"),
     (tconv.ConvTranspose, (W, B[:5]), {}, Shape, r"bias: got shape \(5,\); must be \(6,\)"),
     (tconv.ConvTranspose, (W > 0,), {}, errors.DtypeError, r"w: got dtype bool"),
-    (tconv.ConvTranspose, (W,), {"method": "fft"}, errors.MethodError, r"method: got 'fft'"),
+    (tconv.ConvTranspose, (W,), {"method": "im2col"}, errors.MethodError, r"method: got 'im2col'"),
     (tconv.Conv, (V,), {"groups": 4}, Shape, r"w: axis 0 \(O\) has size 6; must be a multiple of groups = 4"),
     (tconv.Conv(V), (X[:, :3],), {}, Shape, r"x: axis 1 \(C\) has size 3; must be 4"),
     (tconv.Conv(V), (X, OUT), {}, Shape, r"out: got shape"),
@@ -472,7 +472,7 @@ WRONG = [
         errors.DtypeError,
         r"dtypes: got 'float128x'; must be a NumPy dtype",
     ),
-    (tconv.warmup, (), {"methods": ["fft"]}, errors.MethodError, r"method: got 'fft'"),
+    (tconv.warmup, (), {"methods": ["im2col"]}, errors.MethodError, r"method: got 'im2col'"),
 ]
 
 

@@ -34,11 +34,18 @@ from tests.strategies import calls, overlapping_problems, small_problems
 
 OPERATORS = ("conv_transpose", "conv")
 TRANSPOSED, ORDINARY = (for_operator(operator) for operator in OPERATORS)
-WHOLE = for_operator("conv_transpose", "int64") + for_operator("conv", "int64")  # those that take integers
+WHOLE = [  # those that take integers, and problems of any shape
+    name for operator in OPERATORS for name in for_operator(operator, "int64") if name != "depthwise"
+]
 ways = pytest.mark.parametrize(
     ("operator", "name"), [(operator, name) for operator in OPERATORS for name in for_operator(operator)]
 )
-PAIRS = [(t, o) for t in TRANSPOSED for o in ORDINARY if {t, o} <= {*WHOLE} or {t, o} <= {"winograd", "polyphase"}]
+PAIRS = [
+    (t, o)
+    for t in TRANSPOSED
+    for o in ORDINARY
+    if {t, o} <= {*WHOLE} or {t, o} <= {"winograd", "polyphase"} or {t, o} == {"depthwise", "polyphase"}
+]
 pairs = pytest.mark.parametrize(("transposed", "ordinary"), PAIRS)
 
 
@@ -47,6 +54,10 @@ def problems_for(draw, name, operator, stride_one=False):
     """Problems that the algorithm ``name`` takes."""
     if name in WHOLE:
         return draw(small_problems(operator, ["int64"]))
+    if name == "depthwise":
+        p = replace(draw(small_problems(operator, ["int64"])), channels_in=1)
+        ones = tuple(replace(along, stride=1) for along in p.axes)
+        return replace(p, axes=ones) if stride_one or operator == "conv" else p
     p = draw(overlapping_problems("conv" if stride_one else operator, ["float64"]))
     p = p if p.operator == operator else turned(p)
     assume(not refuses(name, p))
@@ -222,6 +233,8 @@ def test_input_and_kernel_change_places(name, data, seed):
 def test_stride_one_is_convolution_with_the_turned_kernel(transposed, ordinary, data, seed):
     p = data.draw(problems_for_both(transposed, ordinary, stride_one=True))
     p = replace(p, axes=tuple(replace(a, stride=1) for a in p.axes))
+    if "depthwise" in (transposed, ordinary):
+        p = replace(p, channels_in=1)
     operands = small_integers(p, seed)
     full = replace(
         p,

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tconv.algorithms import fft, overlap_add, polyphase, scatter, sliding_window, winograd, zero_insertion
+from tconv.algorithms import depthwise, fft, overlap_add, polyphase, scatter, sliding_window, winograd, zero_insertion
 from tconv.algorithms.cost import Cost
 from tconv.geometry import Problem
 
@@ -45,6 +45,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "polyphase": polyphase,
     "winograd": winograd,
     "overlap_add": overlap_add,
+    "depthwise": depthwise,
     "fft": fft,
     "scatter": scatter,
     "zero_insertion": zero_insertion,

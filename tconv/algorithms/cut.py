@@ -64,6 +64,7 @@ else:  # on a Granite Rapids core, two of 64 bytes; but copying and writing elem
     WRITE_VECTOR, WRITE_SQUARE = 1.5, 7.0
     FROM_MEMORY, FROM_MEMORY_LISTED = 0.1, 0.15
 NARROW_TILE = FROM_PANEL[1] / FROM_PANEL[POSITION_ROWS[0]]  # what a tile of one vector takes of a whole one
+START_ROWS = 250.0  # what a tile takes for each group of its rows besides: much where channels are few, groups many
 COPY, START_COPY = 0.5, 2e4  # an element in order; waking the threads once more
 CACHED = 8 * 2**20  # bytes of packed weights that stay in the last cache from call to call
 
@@ -322,7 +323,7 @@ def _cycles(problem: Problem, cut: Cut) -> float:
         product_cycles = sum(_listed_cycles(problem, cut, group) for group in cut.groups)
         turning = TURN * positions * cut.rows
     else:
-        of_tile = sum(_group_cycles(choice, lanes, depth, group) for group in cut.groups)
+        of_tile = sum(_group_cycles(choice, lanes, depth, group) + START_ROWS for group in cut.groups)
         product_cycles = of_tile * ceil(problem.batch * cut.columns / (POSITION_VECTORS * lanes))
         if choice.lines_apart:
             longer = positions // counts[-1] * (cut.line // lanes) * (1 + ceil(cut.reach / lanes))

@@ -117,10 +117,7 @@ def forward(scheme: Scheme, packed: Flat, x: np.ndarray, bias: np.ndarray | None
         fill(bias, y)
     if scheme.cut.cycles < SERIAL:
         threads = 1
-    if bias is None:
-        added = _zeros(y.shape[1] * y.shape[2] * scheme.cut.parts, scheme.dtype)
-    else:
-        added, _ = flat(np.ascontiguousarray(bias))
+    added = flat_bias(bias, y.shape[1] * y.shape[2] * scheme.cut.parts, scheme.dtype)
     (input_, source), (output, target) = flat(ascending(x)), flat(y)
     copying = _source(scheme, source, threads).copying
     if copying:
@@ -130,9 +127,13 @@ def forward(scheme: Scheme, packed: Flat, x: np.ndarray, bias: np.ndarray | None
     return not polyphase.forward(_placed(scheme, source, target, threads), _key(scheme), input_, packed, added, output)
 
 
+def flat_bias(bias: np.ndarray | None, size: int, dtype: str) -> Flat:
+    """The bias, or so many zeros."""
+    return _zeros(size, dtype) if bias is None else flat(np.ascontiguousarray(bias))[0]
+
+
 @lru_cache(maxsize=128)
 def _zeros(size: int, dtype: str) -> Flat:
-    """Instead of a bias."""
     return flat(np.zeros(size, dtype))[0]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from tconv.algorithms.cost import Cost
 from tconv.algorithms.cut import GATHER, NARROW_TILE, START, WRITE_RUN, lanes_of, panels, reading, weaving
-from tconv.algorithms.engine import CLOCK, fill
+from tconv.algorithms.engine import CLOCK, fill, flat_bias
 from tconv.geometry import Problem
 from tconv.kernels import overlap_add
 from tconv.kernels.overlap_add import Overlap
@@ -218,9 +218,8 @@ def forward(
         return True
     if not best.covers:
         fill(bias, y)
-    if bias is None:
-        bias = np.zeros(problem.groups * problem.channels_out, y.dtype)
-    (inputs, source), (output, target), (added, _) = flat(ascending(x)), flat(y), flat(np.ascontiguousarray(bias))
+    (inputs, source), (output, target) = flat(ascending(x)), flat(y)
+    added = flat_bias(bias, problem.groups * problem.channels_out, problem.dtype)
     key = None if problem.dtype == "object" else problem.dtype
     overlap_add.overlap_add(_placed(problem, source, target, threads), key, inputs, packed, added, output)
     return True

@@ -90,6 +90,7 @@ CHOSEN = [
     Case((1, 1, 2, 2, 2, 2), (1, 1, 2, 2, 2, 2), stride=2),
     Case((1, 1, 3, 4), (1, 2, 3, 3), padding=1),
     Case((1, 2, 2, 5), (2, 1, 5, 4), stride=2, padding=1),
+    Case((1, 2, 3, 4), (2, 1, 3, 3), padding=1, groups=2),
 ]
 LARGER = [
     Case((1, 4, 7, 5), (4, 3, 4, 4), stride=2, padding=1),
@@ -101,6 +102,9 @@ LARGER = [
     Case((1, 2, 3, 3, 3, 3), (2, 2, 2, 2, 2, 2), stride=2),
     Case((2, 4, 7, 9), (4, 6, 3, 3), padding=1),
     Case((1, 3, 3, 4, 5), (3, 2, 3, 3, 3), padding=1),
+    Case((2, 3, 9, 7), (3, 1, 4, 4), stride=2, padding=1, groups=3),
+    Case((1, 3, 7, 40), (3, 1, 3, 5), padding=1, groups=3),
+    Case((2, 2, 3, 4, 5), (2, 1, 3, 3, 3), padding=1, groups=2),
 ]
 # So many taps that Fourier transforms pay.
 LONG = [
@@ -113,6 +117,7 @@ LONG = [
 LARGEST = (
     Case((4, 16, 40, 40), (16, 12, 4, 4), stride=2, padding=1),
     Case((4, 16, 40, 40), (16, 12, 3, 3), padding=1),
+    Case((4, 16, 40, 40), (16, 1, 3, 3), padding=1, groups=16),
 )
 
 OPERATORS: tuple[Operator, ...] = ("conv_transpose", "conv")

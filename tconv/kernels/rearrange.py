@@ -42,7 +42,7 @@ SIZE, SPLIT, PITCH, X_STEP = range(4)
 
 
 @inlined
-def _copy_line(lanes, count, step, unit, x, source, copied, at):
+def copy_line(lanes, count, step, unit, x, source, copied, at):
     """``count`` inputs that lie ``step`` apart, to places that lie ``unit`` apart."""
     if unit == 1 and step == 1 and count >= lanes:
         for i in range(0, count, lanes):
@@ -76,7 +76,7 @@ def _copy_plane(order, at, axes, parts, x, from_, copied):
                 if index >= axes[SIZE, a]:
                     count = 0
                 source += index * axes[X_STEP, a]
-            _copy_line(order.lanes, count, step, unit, x, source, copied, at)
+            copy_line(order.lanes, count, step, unit, x, source, copied, at)
             for i in range(count, pitch):
                 copied[at + i * unit] = 0
             at += pitch * unit

@@ -99,6 +99,9 @@ class Worker:
         scratch = [_array(dtype, len(shape)) for dtype, shape in job.own]
         last = [_array(memory.dtype, 1) for memory in given]
         operands = (*map(_type, job.same), *scratch, types.int64, _array(np.int64, 1), *last)
+        entry: Any
+        for entry in (_alone, _everyone):  # both now, as a new shape must not compile anything
+            entry.compile((types.int64, _array(np.int64, 2)))
         work = _address(self._dispatcher, operands)
         return work, _address(_enter, (types.TypeRef(types.Tuple(operands)), types.int64))
 

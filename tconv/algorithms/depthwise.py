@@ -1,0 +1,212 @@
+"""One channel in, as in depthwise convolution: every phase a few shifted lines of one plane.
+
+With one channel in, a matrix product has no depth but its taps, and gathering costs as much as multiplying. Here a
+plane is copied once, with zeros around it, and lines of outputs are summed straight from it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import product
+from math import ceil, prod
+from typing import NamedTuple
+
+import numpy as np
+
+from tconv.algorithms.cost import Cost
+from tconv.algorithms.cut import lanes_of, weaving
+from tconv.algorithms.engine import CLOCK, fill, flat_bias
+from tconv.algorithms.flat import operand_bytes
+from tconv.geometry import Problem
+from tconv.kernels import depthwise
+from tconv.kernels.depthwise import TOGETHER, Depthwise
+from tconv.kernels.workers import Job, Scratch
+from tconv.memory import Flat, ascending, flat
+from tconv.polyphase import PhasedAxis, phase
+from tconv.taps import operations
+
+PLANE_BYTES = 96 * 1024  # of a band, in the second-level cache
+SUMS = 8192  # of all streams of a line, at a time: a part of the first-level cache
+UNITS = 16  # of which no thread waits long for another, where positions of the first axis are enough
+# Cycles: of a tap on one vector, of a line of outputs, of a vector of them, of a number copied. Fitted to 19 problems
+# on a Granite Rapids core, most within 10 %; not measured with shorter vectors.
+TAP, LINE, WRITE, COPY = 1.0, 200.0, 10.0, 1.7
+
+
+class Scheme(NamedTuple):
+    """The tables of one problem."""
+
+    shape: Depthwise
+    axes: np.ndarray
+    residues: np.ndarray
+    segments: np.ndarray
+    offsets: np.ndarray
+    bias_rows: np.ndarray
+    taps: np.ndarray  # which of the kernel's, flattened
+    plane_size: int
+    covers: bool
+    cycles: float
+
+
+def supports(problem: Problem) -> str | None:
+    """One real channel in for each group, and inputs that need not be sorted."""
+    if problem.dtype.startswith("complex"):
+        return "is for real numbers"
+    if problem.channels_in != 1:
+        return "is for one channel in"
+    if problem.operator == "conv" and any(axis.stride > 1 for axis in problem.axes):
+        return "is for ordinary convolution of stride 1"
+    return None
+
+
+@lru_cache(maxsize=512)
+def scheme(problem: Problem) -> Scheme | None:
+    """The tables, the same for any number of threads, and so are the bits; None if no output has more than its bias."""
+    axes = [phase(axis, problem.operator) for axis in problem.axes]
+    if min(axis.count for axis in axes) == 0:
+        return None
+    lanes, itemsize = lanes_of(problem.dtype), 8 if problem.dtype == "object" else np.dtype(problem.dtype).itemsize
+    *outer, last = axes
+    lows, reaches = zip(*map(_reach, axes), strict=True)
+    slack = TOGETHER * lanes
+    line = last.count + reaches[-1]
+    steps = [line * prod(axis.count + reach for axis, reach in zip(axes[a + 1 : -1], reaches[a + 1 : -1], strict=True))
+             for a in range(len(outer))]  # fmt: skip
+    first_step = steps[0] if outer else 1
+    band = max(1, min(axes[0].count, PLANE_BYTES // itemsize // first_step - reaches[0]))
+    bands = max(ceil(axes[0].count / band), ceil(UNITS / (problem.batch * problem.groups)))
+    band = ceil(axes[0].count / bands)
+    combinations = list(product(*(axis.phases for axis in outer)))
+    residues = np.array([[one.residue for one in phases] for phases in combinations], np.int64)
+    pitches = [prod(axis.size_kernel for axis in problem.axes[a + 1 :]) for a in range(len(axes))]
+    by_residue = {one.residue: one for one in last.phases}
+    segments: list[tuple[int, int]] = []
+    offsets: list[int] = []
+    taps: list[int] = []
+    for phases in combinations:
+        for residue in range(last.stride):
+            one = by_residue.get(residue)
+            chosen = list(product(*(of.taps for of in phases), one.taps)) if one else []
+            segments.append((len(taps), len(chosen)))
+            for tap in chosen:
+                places = zip(tap, lows, (*steps, 1), strict=True)
+                offsets.append(sum((along.offset - low) * step for along, low, step in places))
+                taps.append(sum(along.index * pitch for along, pitch in zip(tap, pitches, strict=True)))
+    shape = Depthwise(
+        lanes=lanes,
+        batch=problem.batch,
+        groups=problem.groups,
+        channels_out=problem.channels_out,
+        taps=len(taps),
+        columns=slack * max(1, min(8, SUMS // (slack * last.stride))),
+        band=band,
+        bands=ceil(axes[0].count / band),
+        x_batch=0,
+        x_group=0,
+        y_batch=0,
+        y_group=0,
+        y_channel=0,
+    )
+    zeros = [0] * len(axes)
+    table = np.array([
+        [axis.count for axis in axes], [axis.first for axis in axes], lows, reaches, [axis.length for axis in axes],
+        [axis.stride for axis in axes], [axis.origin for axis in axes], [axis.size_out for axis in axes],
+        [*steps, 1], zeros, zeros,
+    ])  # fmt: skip
+    rows = band + reaches[0] if outer else 1
+    return Scheme(
+        shape=shape,
+        axes=table,
+        residues=residues.reshape(len(combinations), len(outer)),
+        segments=np.array(segments, np.int64).reshape(len(combinations), last.stride, 2),
+        offsets=np.array(offsets, np.int64),
+        bias_rows=np.array([[0, channel] for channel in range(problem.channels_out)], np.int64),
+        taps=np.array(taps, np.int64),
+        plane_size=first_step * rows + slack if outer else band + reaches[0] + 2 * slack,
+        covers=all(axis.complete for axis in axes) and not any(axis.idle for axis in outer),
+        cycles=_cycles(problem, axes, shape, reaches),
+    )
+
+
+def _reach(axis: PhasedAxis) -> tuple[int, int]:
+    """The lowest offset, and how far above it the highest is."""
+    offsets = [offset for one in axis.phases for offset, _ in one.reads]
+    return min(offsets), max(offsets) - min(offsets)
+
+
+def _cycles(problem: Problem, axes: list[PhasedAxis], shape: Depthwise, reaches: tuple[int, ...]) -> float:
+    """On one core."""
+    *outer, last = axes
+    lines = prod(axis.count * len(axis.phases) for axis in outer) * shape.channels_out
+    vectors = ceil(last.count / shape.lanes)
+    positions = prod(axis.count for axis in outer)
+    summing = TAP * positions * vectors * shape.taps * shape.channels_out
+    writing = lines * (LINE + vectors * last.stride * (WRITE + weaving(last.stride, shape.lanes)))
+    copied = prod(axis.count + reach for axis, reach in zip(axes, reaches, strict=True))
+    if outer:
+        copied += shape.bands * reaches[0] * copied // (axes[0].count + reaches[0])
+    return problem.batch * problem.groups * (summing + writing + COPY * copied)
+
+
+def cost(problem: Problem, threads: int) -> Cost:
+    """Cycles of the taps, of writing, and of the planes' copies."""
+    best = scheme(problem)
+    if best is None:
+        return Cost(0, 0, 0, 0.0, 1)
+    itemsize = np.dtype(problem.dtype).itemsize
+    workspace = threads * (best.plane_size + best.segments.shape[1] * best.shape.columns) * itemsize
+    workers = min(threads, problem.batch * problem.groups * best.shape.bands)
+    return Cost(operations(problem), operand_bytes(problem), workspace, best.cycles / CLOCK, workers)
+
+
+def prepare(problem: Problem, w: np.ndarray, threads: int) -> Flat | None:
+    """The taps in the order of the phases; None if one is not finite, as zeros around the input must not meet it."""
+    best = scheme(problem)
+    if best is None:
+        return flat(np.empty(0, w.dtype))[0]
+    packed = np.ascontiguousarray(w.reshape(problem.groups, problem.channels_out, -1)[:, :, best.taps]).reshape(-1)
+    with np.errstate(invalid="ignore"):
+        spoiled = np.any(packed - packed != 0)  # inf - inf and nan - nan are nan
+    return None if spoiled else flat(packed)[0]
+
+
+def forward(
+    problem: Problem, packed: Flat, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int
+) -> bool:
+    """Line by line."""
+    best = scheme(problem)
+    if best is None:
+        fill(bias, y)
+        return True
+    if min(y.strides) < 0 or not y.flags.aligned:
+        whole = np.empty(y.shape, y.dtype)
+        forward(problem, packed, x, bias, whole, threads)
+        y[...] = whole
+        return True
+    if not best.covers:
+        fill(bias, y)
+    (inputs, source), (output, target) = flat(ascending(x)), flat(y)
+    added = flat_bias(bias, problem.groups * problem.channels_out, problem.dtype)
+    key = None if problem.dtype == "object" else problem.dtype
+    depthwise.depthwise(_placed(problem, source, target, threads), key, inputs, packed, added, output)
+    return True
+
+
+@lru_cache(maxsize=128)
+def _placed(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], threads: int) -> Job:
+    """What the kernel is told for an input and an output with these steps."""
+    best = scheme(problem)
+    assert best is not None
+    (x_batch, x_group, _, *x_steps), (y_batch, y_group, y_channel, *y_steps) = source, target
+    shape = best.shape._replace(x_batch=x_batch, x_group=x_group, y_batch=y_batch, y_group=y_group, y_channel=y_channel)
+    axes = best.axes.copy()
+    axes[depthwise.X_STEP], axes[depthwise.Y_STEP] = x_steps, y_steps
+    n_axes = axes.shape[1]
+    own: tuple[Scratch, ...] = (
+        *[(np.int64, (n_axes,))] * 3,
+        (problem.dtype, (best.plane_size,)),
+        (problem.dtype, (best.segments.shape[1] * shape.columns,)),
+    )
+    workers = min(threads, shape.batch * shape.groups * shape.bands)
+    same = (shape, axes, best.residues, best.segments, best.offsets, best.bias_rows)
+    return Job(same, 4, own, workers, threads)

@@ -1,0 +1,67 @@
+"""One channel in: bands, long lines in pieces, strides of all kinds; what every algorithm has to do is elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tconv
+from tconv.algorithms import depthwise
+from tconv.geometry import Axis
+from tests.problems import answer, axis, expected_by_taps, of, problem, refuses, small_integers
+
+T = "conv_transpose"
+CASES = {
+    "line": problem(T, axis(3001, 5, 2, crop=1), groups=2, channels_out=2),
+    "line, dilated": problem(T, axis(1500, 3, 3, 2, crop=4, end=-3)),
+    "plane": problem(T, axis(61, 4, 2, crop=1), axis(530, 4, 2, crop=1), groups=3, batch=2),
+    "stride 7": problem(T, axis(20, 3, 7), axis(70, 9, 7, crop=2), channels_out=3),
+    "stride above kernel": problem(T, axis(9, 2, 3), axis(33, 3, 6, crop=-2, end=-4), groups=2),
+    "stride 1": problem(T, axis(40, 3, crop=1), axis(57, 5, crop=2), groups=4),
+    "volume": problem(T, axis(9, 3, 2, crop=1), axis(10, 4, 2, crop=1), axis(33, 4, 2, crop=1), groups=2),
+    "cropped": problem(T, axis(40, 5, 3, crop=31, end=22), axis(40, 4, 2, crop=17, end=40)),
+    "one input": problem(T, axis(1, 40), axis(1, 37, crop=3), groups=2),
+    "few of many": problem(T, Axis(200, 4, 2, 1, 77, 9), axis(50, 3), groups=2),
+    "4d": problem(T, axis(3, 3), axis(4, 2, 2), axis(3, 3, crop=1), axis(17, 3, 2), channels_out=2),
+}
+# Of ordinary convolutions those without a stride.
+TAKEN = [(case, o) for case, p in CASES.items() for o in (T, "conv") if not refuses("depthwise", of(o, p, "float32"))]
+
+
+@pytest.mark.parametrize("small", [False, True], ids=["as it is", "many bands"])
+@pytest.mark.parametrize(("case", "operator"), TAKEN)
+def test_exact_however_it_is_cut(case, operator, small, monkeypatch):
+    p = of(operator, CASES[case], "float32")
+    if small:
+        monkeypatch.setattr(depthwise, "PLANE_BYTES", 2048)
+        monkeypatch.setattr(depthwise, "SUMS", 64)
+        monkeypatch.setattr(depthwise, "UNITS", 100)
+    depthwise.scheme.cache_clear()
+    depthwise._placed.cache_clear()
+    operands = small_integers(p, 4)
+    want = expected_by_taps(p, operands)
+    for threads in (1, 2):
+        np.testing.assert_array_equal(answer("depthwise", p, operands, threads), want)
+    bands = depthwise.scheme(p).shape.bands
+    depthwise.scheme.cache_clear()
+    depthwise._placed.cache_clear()
+    assert not small or bands > 1 or p.axes[0].size_in == 1 or p.axes[0].size_out == 1
+
+
+@pytest.mark.parametrize("layout", ["N...C", "NC..."])
+def test_layouts(layout):
+    rng = np.random.default_rng(0)
+    x = rng.integers(-4, 5, (2, 9, 11, 5) if layout == "N...C" else (2, 5, 9, 11)).astype("f4")
+    w = rng.integers(-4, 5, (5, 1, 4, 4)).astype("f4")
+    got, want = (
+        tconv.conv_transpose(x, w, stride=2, groups=5, layout=layout, method=m) for m in ("depthwise", "scatter")
+    )
+    np.testing.assert_array_equal(got, want)
+
+
+def test_it_is_chosen_where_it_is_quicker():
+    assert tconv.plan((1, 1, 1024, 1024), (1, 1, 5, 5), stride=2, padding=2, output_padding=1).choice == "depthwise"
+    assert tconv.plan((1, 64, 64, 64), (64, 1, 4, 4), stride=2, padding=1, groups=64).choice == "depthwise"
+    assert tconv.plan((1, 1, 64, 64), (1, 256, 4, 4), stride=2, padding=1).choice != "depthwise"
+    assert "one channel in" in depthwise.supports(problem(T, axis(3, 2), channels_in=2))
+    assert "real" in depthwise.supports(problem(T, axis(3, 2), dtype="complex64"))
