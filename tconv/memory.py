@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-KEPT = 64 * 2**20  # bytes that a thread keeps from one call to the next: of workspace, copied inputs, packed weights
+KEPT = (
+    64 * 2**20
+)  # bytes that a thread keeps from one call to the next: of scratch, of copied inputs, of packed weights
 LINE = 64  # bytes of a cache line
 LENT = 4  # pieces of memory that are kept at most
 
@@ -79,6 +81,10 @@ class Workspace(NamedTuple):
     address: int
     numbers: np.ndarray  # the same as such
 
+    def array(self, size: int, dtype: np.dtype) -> np.ndarray:
+        """Its beginning."""
+        return self.memory[: size * dtype.itemsize].view(dtype)
+
     @classmethod
     def of(cls, size: int) -> Workspace:
         """New memory."""
@@ -86,33 +92,29 @@ class Workspace(NamedTuple):
         return cls(memory, memory.__array_interface__["data"][0], memory.view(np.int64))
 
 
-def workspace(size: int) -> Workspace:
-    """So many bytes for the time of one call: the last call's, if they are enough.
+def workspace(use: str, size: int) -> Workspace:
+    """So many bytes for the time of one call: the last call's, if they are enough. `give_back` them.
 
     New memory costs a page fault for each 4 KiB, as much as half of what a small layer takes.
     """
-    if size > KEPT:
-        return Workspace.of(size)
-    kept: Workspace | None = getattr(_kept, "workspace", None)
+    kept: Workspace | None = getattr(_kept, use, None)
     if kept is None or kept.memory.size < size:
-        kept = _kept.workspace = Workspace.of(size)
+        return Workspace.of(size)
+    setattr(_kept, use, None)  # whatever interrupts this call must not get it, too
     return kept
 
 
-def kept_empty(size: int, dtype: np.dtype) -> np.ndarray:
-    """The same as `aligned_empty`, for the time of one call, and not twice in it."""
-    if dtype.hasobject or size * dtype.itemsize > KEPT:
-        return aligned_empty(size, dtype)
-    memory: np.ndarray | None = getattr(_kept, "memory", None)
-    if memory is None or memory.size < size * dtype.itemsize:
-        memory = _kept.memory = aligned_empty(size * dtype.itemsize, np.dtype(np.uint8))
-    return memory[: size * dtype.itemsize].view(dtype)
+def give_back(use: str, memory: Workspace) -> None:
+    """Keep it for the next call of this thread."""
+    if memory.memory.size <= KEPT:
+        setattr(_kept, use, memory)
 
 
 class Recycling:
     """While this is entered, what `lent_empty` gives is memory of earlier times, and kept for the next at the end."""
 
     def __enter__(self) -> None:
+        self._outer = getattr(_kept, "lent", None)  # of a call that this one interrupts
         _kept.lent = []
 
     def __exit__(self, *_: object) -> None:
@@ -121,7 +123,7 @@ class Recycling:
             if memory.size <= room:
                 pool.append(memory)
                 room -= memory.size
-        _kept.lent, _kept.pool = None, pool
+        _kept.lent, _kept.pool = self._outer, pool
 
 
 def lent_empty(size: int, dtype: np.dtype) -> np.ndarray:

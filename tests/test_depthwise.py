@@ -48,6 +48,13 @@ def test_exact_however_it_is_cut(case, operator, small, monkeypatch):
     assert not small or bands > 1 or p.axes[0].size_in == 1 or p.axes[0].size_out == 1
 
 
+@pytest.mark.parametrize("dilation", [100, 12_000, 25_000])
+def test_bands_are_longer_than_what_taps_reach(dilation):
+    """Or planes would be copied again and again."""
+    best = depthwise.scheme(problem(T, axis(100_000, 3, 1, dilation), dtype="float32"))
+    assert best.shape.band * 2 >= best.axes[3, 0] == 2 * dilation
+
+
 @pytest.mark.parametrize("layout", ["N...C", "NC..."])
 def test_layouts(layout):
     rng = np.random.default_rng(0)

@@ -173,6 +173,21 @@ def test_planning_takes_as_long_as_there_are_taps():
     assert len(calls_of(lambda: scheme(p, 1))) <= 10 * 96**2
 
 
+@pytest.mark.parametrize(
+    ("x", "w", "arguments"),
+    [
+        ((1, 1, 200_000), (1, 1, 3), {"dilation": 12_000}),
+        ((1, 4, 64, 64, 64), (4, 4, 3, 3, 3), {"dilation": 16}),
+        ((1, 1, 40, 40, 40, 40), (1, 1, 3, 3, 3, 3), {"dilation": 7}),
+        ((1, 1, 256, 256), (1, 1, 64, 64), {"dilation": 97}),
+    ],
+)
+def test_planning_does_not_take_longer_for_dilations(x, w, arguments):
+    """Counted likewise: phases that are cut finer, so that what each reads lies side by side, are not too many."""
+    undilated = len(calls_of(lambda: tconv.plan(x, w, stride=1)))
+    assert len(calls_of(lambda: tconv.plan(x, w, **arguments))) <= 10 * undilated + 10_000
+
+
 def test_an_algorithm_that_is_only_for_those_who_name_it_says_so():
     """One channel: Winograd's bound would be far above the direct sum's."""
     plan = tconv.plan((1, 1, 96, 96), (1, 1, 4, 4), stride=2, padding=1)

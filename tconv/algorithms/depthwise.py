@@ -15,7 +15,7 @@ import numpy as np
 
 from tconv.algorithms.cost import Cost
 from tconv.algorithms.cut import lanes_of, weaving
-from tconv.algorithms.engine import CLOCK, fill, flat_bias
+from tconv.algorithms.engine import CLOCK, SERIAL, fill, flat_bias
 from tconv.algorithms.flat import operand_bytes
 from tconv.geometry import Problem
 from tconv.kernels import depthwise
@@ -73,9 +73,9 @@ def scheme(problem: Problem) -> Scheme | None:
     steps = [line * prod(axis.count + reach for axis, reach in zip(axes[a + 1 : -1], reaches[a + 1 : -1], strict=True))
              for a in range(len(outer))]  # fmt: skip
     first_step = steps[0] if outer else 1
-    band = max(1, min(axes[0].count, PLANE_BYTES // itemsize // first_step - reaches[0]))
+    band = max(1, PLANE_BYTES // itemsize // first_step - reaches[0])
     bands = max(ceil(axes[0].count / band), ceil(UNITS / (problem.batch * problem.groups)))
-    band = ceil(axes[0].count / bands)
+    band = min(axes[0].count, max(ceil(axes[0].count / bands), reaches[0]))  # or a band would be mostly margin
     combinations = list(product(*(axis.phases for axis in outer)))
     residues = np.array([[one.residue for one in phases] for phases in combinations], np.int64)
     pitches = [prod(axis.size_kernel for axis in problem.axes[a + 1 :]) for a in range(len(axes))]
@@ -142,9 +142,8 @@ def _cycles(problem: Problem, axes: list[PhasedAxis], shape: Depthwise, reaches:
     positions = prod(axis.count for axis in outer)
     summing = TAP * positions * vectors * shape.taps * shape.channels_out
     writing = lines * (LINE + vectors * last.stride * (WRITE + weaving(last.stride, shape.lanes)))
-    copied = prod(axis.count + reach for axis, reach in zip(axes, reaches, strict=True))
-    if outer:
-        copied += shape.bands * reaches[0] * copied // (axes[0].count + reaches[0])
+    copied = axes[0].count + shape.bands * reaches[0]
+    copied *= prod(axis.count + reach for axis, reach in zip(axes[1:], reaches[1:], strict=True))
     return problem.batch * problem.groups * (summing + writing + COPY * copied)
 
 
@@ -185,6 +184,8 @@ def forward(
         return True
     if not best.covers:
         fill(bias, y)
+    if best.cycles < SERIAL:
+        threads = 1
     (inputs, source), (output, target) = flat(ascending(x)), flat(y)
     added = flat_bias(bias, problem.groups * problem.channels_out, problem.dtype)
     key = None if problem.dtype == "object" else problem.dtype

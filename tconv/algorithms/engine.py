@@ -14,7 +14,7 @@ from tconv.geometry import Problem
 from tconv.kernels import columns, pack, polyphase, rearrange, weights
 from tconv.kernels.tile import CHANNEL_VECTORS, NARROW, POSITION_ROWS
 from tconv.kernels.workers import Job, Scratch
-from tconv.memory import Flat, ascending, flat, kept_empty, lent_empty
+from tconv.memory import Flat, ascending, flat, give_back, lent_empty, workspace
 from tconv.taps import multiplications
 
 CLOCK = 2.8e9 if NARROW else 3.8e9  # cycles per second that the model assumes; only ratios matter to a choice
@@ -48,8 +48,8 @@ def prepare(problem: Problem, scheme: Scheme, w: np.ndarray, threads: int) -> Fl
     packed, _ = flat(lent_empty(scheme.packed_size, memory.dtype))
     items = problem.groups * ceil(scheme.shape.channels_in / pack.ITEM)
     kernel = weights.pack_transformed if scheme.matrices else pack.pack
-    kernel(_packing(scheme, steps, min(threads, items)), _key(scheme), memory, packed)
-    return None if pack.find_spoiled(_finding(threads), _key(scheme), packed) else packed
+    spoiled = kernel(_packing(scheme, steps, min(threads, items)), _key(scheme), memory, packed)
+    return None if spoiled else packed
 
 
 @lru_cache(maxsize=128)
@@ -85,12 +85,6 @@ def _transforms(
     return weights.Transforms(table, taps, rows, np.array(strides), places)
 
 
-@lru_cache(maxsize=128)
-def _finding(threads: int) -> Job:
-    """What looking for weights that are not finite is told."""
-    return Job((), 1, (), threads, threads)
-
-
 def _key(scheme: Scheme) -> str | None:
     """What stands for the types of a kernel's operands."""
     return None if scheme.exact else scheme.dtype
@@ -119,12 +113,16 @@ def forward(scheme: Scheme, packed: Flat, x: np.ndarray, bias: np.ndarray | None
         threads = 1
     added = flat_bias(bias, y.shape[1] * y.shape[2] * scheme.cut.parts, scheme.dtype)
     (input_, source), (output, target) = flat(ascending(x)), flat(y)
-    copying = _source(scheme, source, threads).copying
-    if copying:
-        copied, _ = flat(kept_empty(scheme.copy_size, input_.dtype))
-        rearrange.copy(copying, _key(scheme), input_, copied)
-        input_ = copied
-    return not polyphase.forward(_placed(scheme, source, target, threads), _key(scheme), input_, packed, added, output)
+    job, copying = _placed(scheme, source, target, threads), _source(scheme, source, threads).copying
+    if copying is None:
+        return not polyphase.forward(job, _key(scheme), input_, packed, added, output)
+    memory = workspace("copy", scheme.copy_size * input_.dtype.itemsize)
+    room = np.zeros(scheme.copy_size, object) if scheme.exact else memory.array(scheme.copy_size, input_.dtype)
+    copied, _ = flat(room)
+    rearrange.copy(copying, _key(scheme), input_, copied)
+    done = not polyphase.forward(job, _key(scheme), copied, packed, added, output)
+    give_back("copy", memory)
+    return done
 
 
 def flat_bias(bias: np.ndarray | None, size: int, dtype: str) -> Flat:

@@ -22,17 +22,18 @@ import numpy as np
 
 from tconv.algorithms.cost import Cost
 from tconv.algorithms.flat import operand_bytes
-from tconv.geometry import Axis, Operator, Problem
+from tconv.geometry import Axis, Problem
 from tconv.kernels.launch import launch
 from tconv.kernels.spectra import multiply_spectra
 from tconv.polyphase import Phase, PhasedAxis, phase
 from tconv.taps import operations
 
 FEW_TAPS = 24  # of a phase, below which direct sums are quicker
-SPECTRA_BYTES = 512 * 2**20  # of the weights, and of a block
+MOST_PHASES = 64  # and parts, into which strides and dilations sort what is transformed
+SPECTRA_BYTES = 512 * 2**20  # of the weights
 LOSS = 4.0  # what is lost in accuracy at most, where this algorithm is not asked for by name
 LEVEL_ROUNDINGS = 20.0  # three transforms, each off by at most 4*sqrt(2) + 1 roundings a level (Higham, theorem 24.2)
-CALLS = 10  # for which the weights' spectra are prepared, so to speak: that takes many times as long as a call
+CALLS = 4  # for which the weights' spectra are prepared, so to speak: that takes many times as long as a call
 # Seconds on one thread: for each number and level of a transform, for each product of spectra, and to copy a number in
 # or out. Measured on a Granite Rapids core, float32.
 LEVEL, PRODUCT, COPY = 4.4e-10, 7e-10, 2.1e-9
@@ -43,21 +44,22 @@ def supports(problem: Problem) -> str | None:
     """Floating-point numbers, kernels of many taps, and SciPy."""
     if np.dtype(problem.dtype).kind not in "fc":
         return f"rounds, which {problem.dtype} must not"
-    if prod(_taps(axis, problem.operator) for axis in problem.axes) < FEW_TAPS:
+    if prod(map(_taps, problem.axes)) < FEW_TAPS:
         return f"is for kernels of {FEW_TAPS} taps a phase or more"
+    if prod(axis.stride * axis.dilation // gcd(axis.stride, axis.dilation) for axis in problem.axes) > MOST_PHASES:
+        return f"is for {MOST_PHASES} phases or fewer"
+    if not _scipy():
+        return 'needs SciPy: python -m pip install "tconv[fft]"'
     if problem.channels_in == 0 or (best := scheme(problem)) is None:
         return "has nothing to multiply"
     if best.spectra_bytes > SPECTRA_BYTES:
         return f"spectra of the weights would take {best.spectra_bytes / 2**30:.1f} GiB"
-    if not _scipy():
-        return "needs SciPy: pip install scipy"
     return None
 
 
-def _taps(axis: Axis, operator: Operator) -> int:
-    """At most so many has a phase."""
-    step = axis.stride // gcd(axis.stride, axis.dilation) if operator == "conv_transpose" else 1
-    return ceil(axis.size_kernel / step)
+def _taps(axis: Axis) -> int:
+    """At most so many meet one phase of the outputs and one part of the inputs."""
+    return ceil(axis.size_kernel / (axis.stride // gcd(axis.stride, axis.dilation)))
 
 
 @cache
@@ -104,7 +106,8 @@ def scheme(problem: Problem) -> Scheme | None:
     parts = tuple(product(*(axis.parts for axis in axes)))
     phases = tuple(product(*(axis.phases for axis in axes)))
     read = [product(*(sorted({tap.part for tap in one.taps}) for one in combination)) for combination in phases]
-    pairs = tuple((u, parts.index(part)) for u, of_phase in enumerate(read) for part in of_phase)
+    number_of = {part: number for number, part in enumerate(parts)}
+    pairs = tuple((u, number_of[part]) for u, of_phase in enumerate(read) for part in of_phase)
     found = (_scheme(problem, lengths, parts, phases, pairs) for lengths in product(*map(_lengths, axes)))
     return min(found, key=lambda one: (one.spectra_bytes > SPECTRA_BYTES, one.work + one.preparing / CALLS))
 
@@ -161,7 +164,8 @@ def _scheme(
     depth = problem.channels_in * prod(axis.taps for axis in axes)
     roundings = LEVEL_ROUNDINGS * log2(max(2, places)) + problem.channels_in
     loss = roundings * sqrt(places / prod(axis.taps for axis in axes)) / (depth + 1)
-    return Scheme(axes, parts, phases, pairs, spectra_bytes, blocks * block, matrices * level, loss)
+    preparing = 2 * matrices * level  # measured: filling, and putting away, take as long
+    return Scheme(axes, parts, phases, pairs, spectra_bytes, blocks * block, preparing, loss)
 
 
 def cost(problem: Problem, threads: int) -> Cost:
@@ -191,8 +195,8 @@ def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray | None:
     assert best is not None
     lengths = tuple(axis.length for axis in best.axes)
     kernels = np.zeros((problem.groups, problem.channels_in, problem.channels_out, *lengths), w.dtype)
-    spectra = []
-    for u, r in best.pairs:
+    packed: np.ndarray | None = None
+    for pair, (u, r) in enumerate(best.pairs):
         kernels[...] = 0
         taps = [
             [tap for tap in one.taps if tap.part == part]
@@ -201,9 +205,12 @@ def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray | None:
         places = [[tap.offset - axis.lowest for tap in of] for axis, of in zip(best.axes, taps, strict=True)]
         indices: list[Any] = [[tap.index for tap in of] for of in taps]
         kernels[(slice(None),) * 3 + np.ix_(*places)] = w[(slice(None),) * 3 + np.ix_(*indices)]
-        spectrum = np.conj(_transform(np.conj(kernels), len(lengths), threads))
-        spectra.append(spectrum.reshape(*kernels.shape[:3], -1))
-    packed = np.ascontiguousarray(np.stack(spectra))
+        spectrum = _transform(kernels.conj(), len(lengths), threads)
+        spectrum = spectrum.reshape(*kernels.shape[:3], -1)
+        if packed is None:
+            packed = np.empty((len(best.pairs), *spectrum.shape), spectrum.dtype)
+        np.conj(spectrum, out=packed[pair])
+    assert packed is not None
     return packed if np.isfinite(packed).all() else None
 
 

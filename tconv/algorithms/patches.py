@@ -39,6 +39,7 @@ from tconv.transforms import TRANSFORMS
 
 SUMS_BYTES = 192 * 1024  # of one block of rows, in the second-level cache
 ROW_CHUNKS = 8  # most
+MOST_PARTS = 16  # of the inputs, into which dilations sort them: each has weights and sums of its own
 LOSS = 4.0  # what is lost in accuracy at most, where an algorithm is not asked for by name
 # Measured cycles: for each vector that a transform reads or writes, those of a panel apart, and to gather one row of a
 # window's vectors. A panel is written to the second-level cache.
@@ -130,6 +131,8 @@ def _filter(outputs: int, taps: int) -> tuple[tuple[tuple[int, ...], ...], int]:
 
 def patched(axis: Axis, operator: Operator, outputs: int) -> PatchedAxis | None:
     """``axis`` in patches of ``outputs`` positions; None where phases do not have the taps for it."""
+    if axis.dilation // gcd(axis.stride, axis.dilation) > MOST_PARTS:
+        return None
     phased = phase(axis, operator, side_by_side=True)
     if phased.idle or phased.count == 0:
         return None
@@ -197,6 +200,8 @@ def patchings(problem: Problem) -> Iterator[tuple[PatchedAxis, ...]]:
         found = [one for one in (patched(axis, problem.operator, outputs) for outputs in sorted(sizes)) if one]
         ways.append([one for one in found if (one.outputs > 1) == (one.taps > 1)])
     for axes in product(*ways):
+        if prod(axis.axis.split for axis in axes) > MOST_PARTS:
+            return
         if any(axis.outputs > 1 for axis in axes) and (axes[-1].outputs, axes[-1].width) in WINDOWS:
             yield axes
 

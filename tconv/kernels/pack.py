@@ -26,7 +26,6 @@ from tconv.kernels.workers import claim, worker
 # Fields of the strides of weights: by group, channel in, channel out, complex part of the output.
 GROUP, IN, OUT, PART = range(4)
 
-SEEN_AT_ONCE = 2**16  # weights looked through by one worker at a time
 ITEM = 16  # packed by one worker at a time: few enough that what it reads stays in the second-level cache
 
 
@@ -64,30 +63,43 @@ def _list_places(shape, block, segment, streams, taps, strides, group, first, co
 def _pack_rows(height, used, count, together, places, w, source, packed, at, step):
     """One channel of a panel: ``count`` taps of ``height`` rows, of which ``used`` hold weights.
 
-    Indices that may be negative, as far as the compiler knows, are looked at one by one; unsigned ones are not.
+    Returns 1 if one of them is not finite. Indices that may be negative, as far as the compiler knows, are looked at
+    one by one; unsigned ones are not.
     """
+    spoiled = 0
     for tap in range(count):
         if together and used == TALL:  # as many as one knows when this is compiled: a vector
             first = source + places[tap * TALL]
             for r in range(TALL):
-                packed[np.uintp(at + r)] = w[np.uintp(first + r)]
+                weight = w[np.uintp(first + r)]
+                packed[np.uintp(at + r)] = weight
+                spoiled |= weight - weight != 0  # inf - inf and nan - nan are nan
         elif together:
             first = source + places[tap * used]
             for r in range(used):
-                packed[np.uintp(at + r)] = w[np.uintp(first + r)]
+                weight = w[np.uintp(first + r)]
+                packed[np.uintp(at + r)] = weight
+                spoiled |= weight - weight != 0
         else:
             for r in range(used):
-                packed[np.uintp(at + r)] = w[np.uintp(source + places[np.uintp(tap * used + r)])]
+                weight = w[np.uintp(source + places[np.uintp(tap * used + r)])]
+                packed[np.uintp(at + r)] = weight
+                spoiled |= weight - weight != 0
         for r in range(used, height):
             packed[at + r] = 0
         at += step
+    return spoiled
 
 
 @register_jitable
 def pack_channels(
     group, first, end, origin, shape, sections, blocks, segments, streams, taps, strides, w, packed, places
 ):
-    """The weights of channels in ``first`` to ``end`` of one group; channel ``origin`` is the first in ``w``."""
+    """The weights of channels in ``first`` to ``end`` of one group; channel ``origin`` is the first in ``w``.
+
+    Returns 1 if one of them is not finite.
+    """
+    spoiled = 0
     for section in sections:
         for block in blocks[section[BLOCK] : section[BLOCK] + section[BLOCKS]]:
             before = 0
@@ -109,13 +121,14 @@ def pack_channels(
                         at += (c - low) * by_channel
                         stop = min(end, high)
                         for i in range(stop - c):
-                            _pack_rows(
+                            spoiled |= _pack_rows(
                                 height, used, count, together, places, w, (c + i - origin) * strides[IN],
                                 packed, at + i * by_channel, step,
                             )  # fmt: skip
                         c = stop
                     row += height
                     before += height * count
+    return spoiled
 
 
 @worker
@@ -124,28 +137,18 @@ def pack(shape, sections, blocks, segments, streams, taps, strides, places, rank
 
     ``taps`` holds, for each segment, outer phase and stream, where in ``w`` the taps lie; ``strides`` are those
     of ``w`` by group, channel in, channel out and complex part of the output. ``places`` is the worker's scratch.
+    ``counters[0]`` becomes 1 if a weight is not finite.
     """
+    spoiled = 0
     chunks = (shape.channels_in + ITEM - 1) // ITEM
     item, stop = claim(counters, rank, shape.groups * chunks, 1)
     while item < stop:
         group = item // chunks
         first = (item - group * chunks) * ITEM
         end = min(first + ITEM, shape.channels_in)
-        pack_channels(
+        spoiled |= pack_channels(
             group, first, end, 0, shape, sections, blocks, segments, streams, taps, strides, w, packed, places
         )
         item, stop = claim(counters, rank, shape.groups * chunks, 1)
-
-
-@worker
-def find_spoiled(rank, counters, packed):
-    """``counters[0]`` becomes 1 if one of the weights is not finite: parts, one at a time, until there are no more."""
-    start, stop = claim(counters, rank, packed.shape[0], SEEN_AT_ONCE)
-    while start < stop:
-        part = packed[start:stop]
-        found = 0
-        for i in range(part.shape[0]):
-            found += part[i] - part[i] != 0  # inf - inf and nan - nan are nan
-        if found:
-            counters[0] = 1
-        start, stop = claim(counters, rank, packed.shape[0], SEEN_AT_ONCE)
+    if spoiled:
+        counters[0] = 1

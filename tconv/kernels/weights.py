@@ -76,6 +76,7 @@ def pack_transformed(
     ``taps`` and ``strides`` are about transformed weights: ``[*rows, in, out]`` for a few channels in, which are made
     in ``room``; ``between`` holds what is between two axes.
     """
+    spoiled = 0
     chunks = (shape.channels_in + ITEM - 1) // ITEM
     item, stop = claim(counters, rank, shape.groups * chunks, 1)
     while item < stop:
@@ -88,7 +89,9 @@ def pack_transformed(
                 transforms, shape.channels_out, source, w, between, room, (channel - first) * shape.channels_out,
                 ITEM * shape.channels_out,
             )  # fmt: skip
-        pack_channels(
+        spoiled |= pack_channels(
             group, first, end, first, shape, sections, blocks, segments, streams, taps, strides, room, packed, places
         )
         item, stop = claim(counters, rank, shape.groups * chunks, 1)
+    if spoiled:
+        counters[0] = 1

@@ -19,7 +19,7 @@ from numba.extending import intrinsic, register_jitable
 
 from tconv.kernels.launch import cached, compiled, launch
 from tconv.kernels.vectors import take
-from tconv.memory import LINE, Flat, workspace
+from tconv.memory import LINE, Flat, give_back, workspace
 
 PITCH = LINE // 8  # from the counter of one worker's share to the next: each has a cache line
 
@@ -42,6 +42,7 @@ class Job:
         for dtype, shape in own:
             offsets.append(end)
             end += -(-prod(shape) * np.dtype(dtype).itemsize // LINE) * LINE
+        assert all(isinstance(number, (int, np.integer)) for number in _numbers(same))
         addresses = list(_addresses(same))
         sizes = [size for _, shape in own for size in shape]
         self._moved = slice(1 + len(addresses), 1 + len(addresses) + len(own) + 1)
@@ -64,7 +65,7 @@ class Job:
 
 
 class Worker:
-    """Decorates what one worker does; plain Python defines it and runs on exact objects."""
+    """Decorates what one worker does; plain Python defines it and runs on exact objects. It must not raise."""
 
     def __init__(self, function: Callable[..., None]) -> None:
         self._function = function
@@ -86,14 +87,16 @@ class Worker:
         if key not in self._compiled:
             self._compiled[key] = self._compile(job, given)
         work, enter = self._compiled[key]
-        memory = workspace(job.size)
+        memory = workspace("scratch", job.size)
         memory.numbers[: job.counters] = 0
         frames = job.frames(memory.address, work, given)
         if job.workers == 1:
             _alone(enter, frames)
         else:
             launch(_everyone, job.threads, False, enter, frames)
-        return int(memory.numbers[0])
+        said = int(memory.numbers[0])
+        give_back("scratch", memory)
+        return said
 
     def _compile(self, job: Job, given: tuple[Flat, ...]) -> tuple[int, int]:
         scratch = [_array(dtype, len(shape)) for dtype, shape in job.own]
