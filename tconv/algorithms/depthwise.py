@@ -29,7 +29,7 @@ PLANE_BYTES = 96 * 1024  # of a band, in the second-level cache
 SUMS = 8192  # of all streams of a line, at a time: a part of the first-level cache
 UNITS = 16  # of which no thread waits long for another, where positions of the first axis are enough
 # Cycles: of a tap on one vector, of a line of outputs, of a vector of them, of a number copied. Fitted to 19 problems
-# on a Granite Rapids core, most within 10 %; not measured with shorter vectors.
+# on a Granite Rapids core, most within 10 %; AVX2 code there takes half as long again, and so do others.
 TAP, LINE, WRITE, COPY = 1.0, 200.0, 10.0, 1.7
 
 
