@@ -31,6 +31,7 @@ from tconv.taps import operations
 FEW_TAPS = 24  # of a phase, below which direct sums are quicker
 MOST_PHASES = 64  # and parts, into which strides and dilations sort what is transformed
 SPECTRA_BYTES = 512 * 2**20  # of the weights
+WORKSPACE = 8 * 2**20  # bytes, and one and a half times the input: smaller blocks, where they are, for more
 LOSS = 4.0  # what is lost in accuracy at most, where this algorithm is not asked for by name
 LEVEL_ROUNDINGS = 20.0  # three transforms, each off by at most 4*sqrt(2) + 1 roundings a level (Higham, theorem 24.2)
 CALLS = 4  # for which the weights' spectra are prepared, so to speak: that takes many times as long as a call
@@ -92,6 +93,7 @@ class Scheme:
     phases: tuple[tuple[Phase, ...], ...]  # combinations of phases
     pairs: tuple[tuple[int, int], ...]  # phases and the parts that they read
     spectra_bytes: int  # of the weights
+    workspace: int  # bytes of a block, in space and as spectra
     work: float  # seconds on one thread
     preparing: float
     loss: float
@@ -109,7 +111,13 @@ def scheme(problem: Problem) -> Scheme | None:
     number_of = {part: number for number, part in enumerate(parts)}
     pairs = tuple((u, number_of[part]) for u, of_phase in enumerate(read) for part in of_phase)
     found = (_scheme(problem, lengths, parts, phases, pairs) for lengths in product(*map(_lengths, axes)))
-    return min(found, key=lambda one: (one.spectra_bytes > SPECTRA_BYTES, one.work + one.preparing / CALLS))
+    inputs = problem.batch * problem.groups * problem.channels_in * prod(axis.size_in for axis in problem.axes)
+    room = WORKSPACE + 1.5 * inputs * np.dtype(problem.dtype).itemsize
+
+    def rank(one: Scheme) -> tuple[bool, bool, float]:
+        return one.spectra_bytes > SPECTRA_BYTES, one.workspace > room, one.work + one.preparing / CALLS
+
+    return min(found, key=rank)
 
 
 def _lengths(axis: PhasedAxis) -> list[Blocks]:
@@ -165,7 +173,8 @@ def _scheme(
     roundings = LEVEL_ROUNDINGS * log2(max(2, places)) + problem.channels_in
     loss = roundings * sqrt(places / prod(axis.taps for axis in axes)) / (depth + 1)
     preparing = 2 * matrices * level  # measured: filling, and putting away, take as long
-    return Scheme(axes, parts, phases, pairs, spectra_bytes, blocks * block, preparing, loss)
+    workspace = 3 * lines * places * itemsize  # as measured: in space, as spectra, and a part once more in SciPy
+    return Scheme(axes, parts, phases, pairs, spectra_bytes, workspace, blocks * block, preparing, loss)
 
 
 def cost(problem: Problem, threads: int) -> Cost:
@@ -176,13 +185,10 @@ def cost(problem: Problem, threads: int) -> Cost:
     best = scheme(problem)
     if best is None:
         return Cost(0, 0, 0, 0.0, 1)
-    places = prod(axis.length for axis in best.axes)
-    itemsize = np.dtype(problem.dtype).itemsize
-    lines = problem.groups * (problem.channels_in * len(best.parts) + problem.channels_out * len(best.phases))
     found = Cost(
         operations=operations(problem),
         bytes_moved=operand_bytes(problem) + best.spectra_bytes,
-        workspace=4 * lines * places * itemsize,
+        workspace=best.workspace,
         work=best.work + best.preparing / CALLS,
         workers=threads,
     )
