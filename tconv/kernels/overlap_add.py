@@ -180,7 +180,7 @@ def overlap_add(
         numbers = 1 if last == 0 else max(0, high - low)
         for a in range(1, last):
             numbers *= axes[SIZE, a]
-        begin, stop, shifted = (low, high, base) if last == 0 else (0, axes[SIZE, last], 0)
+        begin, finish, shifted = (low, high, base) if last == 0 else (0, axes[SIZE, last], 0)
         for number in range(numbers):
             rest = number
             from_ = image * overlap.x_batch + group * overlap.x_group
@@ -199,8 +199,8 @@ def overlap_add(
                 for tap in range(overlap.taps):
                     lines[tap] += (axes[STRIDE, a] * i + reaches[tap, a]) * scale
                 scale *= axes[LINES, a]
-            for i in range(begin, stop, overlap.tile):
-                columns = min(overlap.tile, stop - i)
+            for i in range(begin, finish, overlap.tile):
+                columns = min(overlap.tile, finish - i)
                 _gather(overlap, axes[X_STEP, last], x, from_ + i * axes[X_STEP, last], columns, panel)
                 _multiply(overlap, rows, columns, panel, offsets, w, group * overlap.weights, products)
                 _add(overlap, axes[STRIDE, last], lines, shifts, columns, i - shifted, products, sums)
