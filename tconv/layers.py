@@ -142,6 +142,7 @@ class _Layer:
             None if bias is None else bias.dtype,
             self._method,
             threads,
+            layer=True,
         )
 
     def _pack(self, key: _Key, plan: Plan) -> Packed | None:
@@ -156,7 +157,8 @@ class _Layer:
 class ConvTranspose(_Layer):
     """Transposed convolution with its weights packed once, for many inputs.
 
-    ``ConvTranspose(w, bias, **arguments)(x)`` is ``conv_transpose(x, w, bias, **arguments)``, to the bit.
+    ``ConvTranspose(w, bias, **arguments)(x)`` is ``conv_transpose(x, w, bias, **arguments)``: to the bit if a
+    ``method`` is named, else up to rounding, as what is quickest for weights packed once may not be for one call.
     The first call with a new shape of x plans and packs; later ones find both. Layers can be pickled, and
     called from several threads at once.
 
@@ -214,7 +216,7 @@ class ConvTranspose(_Layer):
 class Conv(_Layer):
     """Ordinary convolution with its weights packed once, for many inputs.
 
-    ``Conv(w, bias, **arguments)(x)`` is ``conv(x, w, bias, **arguments)``, to the bit; see `ConvTranspose`.
+    ``Conv(w, bias, **arguments)(x)`` is ``conv(x, w, bias, **arguments)``; see `ConvTranspose`.
 
     Parameters
     ----------

@@ -25,6 +25,9 @@ def _memory() -> int:
 MEMORY = _memory()
 """Bytes of memory in this machine: what needs more is refused."""
 
+LAYER_CALLS = 40
+"""For so many calls a layer packs its weights, so to speak; a function packs them for one."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -48,9 +51,9 @@ def check_method(method: object) -> None:
         raise MethodError(f"method: got {shown(method)}; must be 'auto' or one of {', '.join(map(repr, ALGORITHMS))}")
 
 
-def rank(method: str, asked: tuple[Candidate, ...]) -> tuple[str, ...]:
-    """The names of those that do not refuse: first the one wished for, then by the work that they say it is."""
-    work = {c.name: c.cost.work for c in asked if c.cost is not None}
+def rank(method: str, asked: tuple[Candidate, ...], calls: int = 1) -> tuple[str, ...]:
+    """The names of those that do not refuse: first the one wished for, then by the work of each of so many calls."""
+    work = {c.name: c.cost.each_of(calls) for c in asked if c.cost is not None}
     ranked = sorted(work, key=work.__getitem__)  # a stable sort: the registry's order decides ties
     if method in ranked:
         ranked.remove(method)

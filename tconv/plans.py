@@ -15,7 +15,7 @@ from tconv.dtypes import can_be_written, check, computed_in, result_dtype
 from tconv.errors import TooLargeError, shown
 from tconv.geometry import LIMIT, Problem, Sizes
 from tconv.layout import View
-from tconv.planner import Candidate, candidates, check_method, rank
+from tconv.planner import LAYER_CALLS, Candidate, candidates, check_method, rank
 from tconv.taps import multiplications
 
 _PREFIXES = (
@@ -38,6 +38,8 @@ class Plan:
     ----------
     function : str
         The name of the function planned for.
+    layer : bool
+        Whether weights are packed once, for many calls.
     choice : str or None
         The algorithm that computes it; None if there is nothing to multiply, as an operand is empty.
     threads : int
@@ -51,6 +53,7 @@ class Plan:
     """
 
     function: str
+    layer: bool
     choice: str | None
     threads: int
     dtype: np.dtype[Any]
@@ -91,7 +94,8 @@ class Plan:
 
     def __str__(self) -> str:
         threads = f"{self.threads} thread{'s' * (self.threads != 1)}"
-        heading = f"{self.function}, {self.dtype} computed in {self.problem.dtype}, {threads}"
+        packed = ", weights packed once" if self.layer else ""
+        heading = f"{self.function}, {self.dtype} computed in {self.problem.dtype}, {threads}{packed}"
         shapes = f"{shown(self.x.shape)} by {shown(self.w.shape)} to {shown(self.y.shape)}"
         if self.choice is None:
             return f"{heading}\n{shapes}\nnothing to multiply: the result is empty, zero or bias alone"
@@ -111,14 +115,15 @@ def plan_forward(
     bias_dtype: np.dtype[Any] | None,
     method: str,
     threads: int,
+    layer: bool = False,
 ) -> Plan:
-    """The plan of `conv_transpose` or `conv` for operands of these shapes and dtypes."""
+    """The plan of `conv_transpose` or `conv`, or a layer of either, for operands of these shapes and dtypes."""
     dtypes = {"x": x_dtype, "w": w_dtype}
     if bias_dtype is not None:
         dtypes["bias"] = bias_dtype
     dtype = _promote(dtypes)
     roles = of_x_and_w(arguments, x, w, bias, output_size).forward(computed_in(dtype).name)
-    return _plan(arguments.operator, roles, dtype, method, threads)
+    return _plan(arguments.operator, roles, dtype, method, threads, layer)
 
 
 @lru_cache(maxsize=1024)
@@ -175,19 +180,20 @@ def _promote(dtypes: dict[str, np.dtype[Any]]) -> np.dtype[Any]:
     return result_dtype(dtypes.values())
 
 
-def _plan(function: str, roles: Roles, dtype: np.dtype[Any], method: str, threads: int) -> Plan:
+def _plan(function: str, roles: Roles, dtype: np.dtype[Any], method: str, threads: int, layer: bool = False) -> Plan:
     """Ask all algorithms, choose one, and write down how operands become what it sees."""
     check_method(method)
     if prod(roles.y.shape) >= LIMIT:
         raise TooLargeError(f"x, w: got shapes whose result is {roles.y.shape}; must have < 2**62 elements")
     empty = 0 in roles.x.split or 0 in roles.w.split or 0 in roles.y.split
     asked = () if empty else candidates(roles.problem, threads)
-    in_turn = () if empty else rank(method, asked)
+    in_turn = () if empty else rank(method, asked, LAYER_CALLS if layer else 1)
     kernel_dtype = computed_in(dtype)
     direct = can_be_written(dtype, kernel_dtype)
     itemsize = dtype.itemsize if direct else dtype.itemsize + kernel_dtype.itemsize
     return Plan(
         function=function,
+        layer=layer,
         choice=in_turn[0] if in_turn else None,
         threads=threads,
         dtype=dtype,
@@ -205,7 +211,7 @@ def _plan(function: str, roles: Roles, dtype: np.dtype[Any], method: str, thread
 
 
 def _table(plan: Plan) -> list[str]:
-    rows: list[tuple[str, ...]] = [("", "algorithm", "operations", "moved", "workspace", "predicted")]
+    rows: list[tuple[str, ...]] = [("", "algorithm", "operations", "moved", "workspace", "packing", "predicted")]
     for candidate in plan.candidates:
         if candidate.cost is not None:
             mark = "->" if candidate.name == plan.choice else ""
@@ -223,5 +229,6 @@ def _figures(cost: Cost) -> tuple[str, ...]:
         quantity(cost.operations, "FLOP"),
         quantity(cost.bytes_moved, "B"),
         quantity(cost.workspace, "B"),
+        quantity(cost.preparing / cost.workers, "s"),
         quantity(cost.seconds, "s") if isfinite(cost.seconds) else "only if asked for by name",
     )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 from hypothesis import HealthCheck, settings
 
@@ -13,6 +14,9 @@ from hypothesis import HealthCheck, settings
 # one that waits must not hold a core that another needs.
 os.environ.setdefault("NUMBA_NUM_THREADS", str(max(2, os.cpu_count() or 1)))
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# What someone measured on this machine, and keeps, changes no test.
+os.environ["TCONV_CACHE_DIR"] = os.path.join(tempfile.gettempdir(), "tconv-tests-nothing")
 
 # The first call of a compiled kernel takes seconds, so no example has a deadline.
 settings.register_profile(

@@ -17,8 +17,13 @@ class Cost:
     workspace: int  # bytes
     work: float  # seconds on one thread
     workers: int  # threads that can share it
+    preparing: float = 0.0  # seconds on one thread that packing the weights takes
 
     @property
     def seconds(self) -> float:
-        """What a call takes."""
+        """What a call takes, with weights packed."""
         return self.work / self.workers
+
+    def each_of(self, calls: int) -> float:
+        """Seconds on one thread for each of so many calls with the same weights."""
+        return self.work + self.preparing / calls

@@ -23,6 +23,7 @@ from math import ceil, prod
 
 import numpy as np
 
+from tconv.algorithms.rates import RATES
 from tconv.geometry import Problem
 from tconv.kernels.interleave import STREAMS
 from tconv.kernels.polyphase import panel_height
@@ -40,32 +41,7 @@ MOST_LISTED = 2**14  # positions, in all lists of a tile: 384 KiB
 
 PANEL_VECTORS = (128 if NARROW else 256) * 1024 // VECTOR_BYTES  # gathered at once: a part of the second-level cache
 
-# Measured cycles: one step of depth of a tile, with positions in the lanes by rows, with channels in the lanes by
-# vectors. Gathering a vector. Copying an element to where channels lie in the lanes, or turning it, as sums are.
-# Starting a tile, with positions or channels in the lanes. Starting a list, listing a position. Writing: what it takes
-# to start a run, an element by itself, a vector by shuffles, of all streams or of as many as lanes. Each byte of packed
-# weights from memory; with channels in the lanes, asked for in time.
-if NARROW:  # on a Zen 3 core, two multiplications of 32 bytes a cycle: fitted to the benchmark's layers
-    FROM_PANEL = {4: 7.0, 2: 4.0, 1: 3.0}
-    IN_CHANNELS = {1: 5.6, 2: 6.6}
-    GATHER, SCATTER = 12.0, 25.0
-    START, START_LISTED, TURN = 240.0, 55.0, 3.0
-    START_LIST, LIST = 100.0, 10.0
-    WRITE_RUN, WRITE_ELEMENT = 17.0, 26.0
-    WRITE_VECTOR, WRITE_SQUARE = 2.0, 4.0
-    FROM_MEMORY, FROM_MEMORY_LISTED = 0.3, 0.1
-else:  # on a Granite Rapids core, two of 64 bytes; but copying and writing elements as on an Ice Lake core
-    FROM_PANEL = {8: 16.0, 4: 14.5, 2: 8.0, 1: 7.0}
-    IN_CHANNELS = {1: 6.0, 2: 9.4, 4: 15.8}
-    GATHER, SCATTER = 6.0, 4.0
-    START, START_LISTED, TURN = 220.0, 37.0, 2.2
-    START_LIST, LIST = 90.0, 6.0
-    WRITE_RUN, WRITE_ELEMENT = 35.0, 2.5
-    WRITE_VECTOR, WRITE_SQUARE = 1.5, 7.0
-    FROM_MEMORY, FROM_MEMORY_LISTED = 0.1, 0.15
-NARROW_TILE = FROM_PANEL[1] / FROM_PANEL[POSITION_ROWS[0]]  # what a tile of one vector takes of a whole one
-START_ROWS = 250.0  # what a tile takes for each group of its rows besides: much where channels are few, groups many
-COPY, START_COPY = 0.5, 2e4  # an element in order; waking the threads once more
+NEAR = 2**20  # bytes that stay in the second-level cache
 CACHED = 8 * 2**20  # bytes of packed weights that stay in the last cache from call to call
 
 Reads = tuple[tuple[int, int], ...]
@@ -139,7 +115,7 @@ class Cut:
     dense: bool  # the streams are all there are, and woven by shuffles
     groups: tuple[RowGroup, ...]
     covers: bool  # every output is written; else those that are bias must have been
-    cycles: float
+    time: float  # nanoseconds on one core, predicted
 
     @property
     def pitches(self) -> tuple[int, ...]:
@@ -293,9 +269,9 @@ def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: 
                 for segments in _segmented(reads, nested=not choice.channels_in_lanes)
                 for n in range(most, 0, -1)
             )
-            groups.append(min(candidates, key=lambda group: _group_cycles(choice, lanes, depth, group)))
+            groups.append(min(candidates, key=lambda group: _group_time(choice, lanes, depth, group)))
     cut = Cut(choice, axes, lanes, parts, streams, dense, tuple(groups), covers, 0.0)
-    return replace(cut, cycles=_cycles(problem, cut))
+    return replace(cut, time=predicted(problem, cut))
 
 
 def _segmented(reads: list[Reads], nested: bool) -> Iterator[tuple[Segment, ...]]:
@@ -311,8 +287,8 @@ def _segmented(reads: list[Reads], nested: bool) -> Iterator[tuple[Segment, ...]
         yield (Segment(0, len(reads), common), *(segment for segment in rest if segment.reads))
 
 
-def _cycles(problem: Problem, cut: Cut) -> float:
-    """What ``cut`` takes on one core: products, gathering, writing, copying the input."""
+def predicted(problem: Problem, cut: Cut) -> float:
+    """Nanoseconds that ``cut`` takes on one core: products, gathering, writing, copying the input."""
     choice, lanes = cut.choice, cut.lanes
     depth = problem.channels_in * cut.parts
     counts = [axis.count for axis in cut.axes]
@@ -320,44 +296,57 @@ def _cycles(problem: Problem, cut: Cut) -> float:
     runs = positions // counts[-1] * (counts[-1] // lanes + 1)  # vectors of neighbours, those at line ends shorter
     gathering = copying = starting = turning = 0.0
     if choice.channels_in_lanes:
-        product_cycles = sum(_listed_cycles(problem, cut, group) for group in cut.groups)
-        turning = TURN * positions * cut.rows
+        products = sum(_listed_time(problem, cut, group) for group in cut.groups)
+        turning = RATES.turn * positions * cut.rows
     else:
-        of_tile = sum(_group_cycles(choice, lanes, depth, group) + START_ROWS for group in cut.groups)
-        product_cycles = of_tile * ceil(problem.batch * cut.columns / (POSITION_VECTORS * lanes))
+        of_tile = sum(_group_time(choice, lanes, depth, group) + RATES.start_rows for group in cut.groups)
+        products = of_tile * ceil(problem.batch * cut.columns / (POSITION_VECTORS * lanes))
         if choice.lines_apart:
             longer = positions // counts[-1] * (cut.line // lanes) * (1 + ceil(cut.reach / lanes))
         else:
             longer = positions // counts[-1] * ((counts[-1] + cut.reach) // lanes + 1)
-        gathering = GATHER * longer * depth * min(gathered_rows(cut))
+        gathering = RATES.gather * longer * depth * min(gathered_rows(cut))
     lines = sum(group.lines for group in cut.groups)
     writing = (
-        runs * (WRITE_RUN * lines + weaving(len(cut.streams), lanes) * cut.rows)
+        runs * (RATES.write_run * lines + weaving(len(cut.streams), lanes) * cut.rows)
         if cut.dense
-        else positions * WRITE_ELEMENT * cut.rows
+        else positions * RATES.write_element * cut.rows
     )
     if cut.copied:
-        element = COPY if not choice.channels_in_lanes else SCATTER if cut.rearranged else TURN
+        element = RATES.copy if not choice.channels_in_lanes else RATES.scatter if cut.rearranged else RATES.turn
         parts = prod(len(axis.parts) for axis in cut.axes)
-        starting = START_COPY
+        starting = RATES.start_copy
         copying = element * problem.batch * depth * prod(cut.pitches) * parts
     weights = problem.groups * depth * cut.weights
-    byte = FROM_MEMORY_LISTED if choice.channels_in_lanes else FROM_MEMORY
-    each = product_cycles + gathering + turning + writing + copying
-    return starting + problem.groups * each + reading(problem, weights, byte)
+    byte = RATES.memory_listed if choice.channels_in_lanes else RATES.memory
+    each = products + gathering + turning + writing + copying
+    return starting + problem.groups * each + reading(problem, weights, byte) + moving(problem)
 
 
-def reading(problem: Problem, weights: int, byte: float = FROM_MEMORY) -> float:
-    """Cycles that so many weights take to come from memory, if they do not stay in a cache from call to call."""
+def moving(problem: Problem) -> float:
+    """What input and result take to pass through the second-level cache."""
+    items = problem.batch * problem.groups * np.dtype(problem.dtype).itemsize
+    size_in = items * problem.channels_in * prod(axis.size_in for axis in problem.axes)
+    size_out = items * problem.channels_out * prod(axis.size_out for axis in problem.axes)
+    return RATES.fetch * max(0, size_in - NEAR) + RATES.store * max(0, size_out - NEAR)
+
+
+def reading(problem: Problem, weights: int, byte: float | None = None) -> float:
+    """What so many weights take to come from memory, if they do not stay in a cache from call to call."""
     size = weights * real_bytes(problem.dtype)
-    return byte * size if size > CACHED else 0.0
+    return (RATES.memory if byte is None else byte) * size if size > CACHED else 0.0
 
 
 def weaving(streams: int, lanes: int) -> float:
-    """Cycles for each vector of streams that is woven with others; where not all are at once, squares are turned."""
+    """What a vector of streams takes to be woven with others; where not all are at once, squares are turned."""
     if streams in STREAMS:
-        return WRITE_VECTOR
-    return WRITE_SQUARE * ceil(streams / lanes) * lanes / streams
+        return RATES.write_vector
+    return RATES.write_square * ceil(streams / lanes) * lanes / streams
+
+
+def narrow_tile() -> float:
+    """What a tile of one vector takes of a whole one."""
+    return RATES.panel[-1] / RATES.panel[-len(POSITION_ROWS)]
 
 
 def _classes(axis: PhasedAxis, idle: bool) -> list[tuple[Phase, ...]]:
@@ -368,17 +357,17 @@ def _classes(axis: PhasedAxis, idle: bool) -> list[tuple[Phase, ...]]:
     return [tuple(members) for members in classes.values()]
 
 
-def _group_cycles(choice: Choice, lanes: int, depth: int, group: RowGroup) -> float:
-    """Cycles per tile of columns that the rows of a group take, ``depth`` channels deep."""
+def _group_time(choice: Choice, lanes: int, depth: int, group: RowGroup) -> float:
+    """What the rows of a group take for each tile of columns, ``depth`` channels deep."""
     total = 0.0
     for segment in group.segments:
         each, count = panels_of_blocks(choice.channels_in_lanes, lanes, segment.count, group.lines, group.block_lines)
-        total += group.taps(segment) * depth * each + START * count
+        total += group.taps(segment) * depth * each + RATES.start * count
     return total
 
 
-def _listed_cycles(problem: Problem, cut: Cut, group: RowGroup) -> float:
-    """Cycles that the rows of a group take with channels in the lanes: taps are multiplied where they meet inputs."""
+def _listed_time(problem: Problem, cut: Cut, group: RowGroup) -> float:
+    """What the rows of a group take with channels in the lanes: taps are multiplied where they meet inputs."""
     depth = problem.channels_in * cut.parts
     tiles = ceil(problem.batch * prod(axis.count for axis in cut.axes) / CHANNEL_COLUMNS)
     outer = prod(
@@ -389,10 +378,11 @@ def _listed_cycles(problem: Problem, cut: Cut, group: RowGroup) -> float:
         met = problem.batch * outer * sum(cut.axes[-1].met(offset) for offset, _ in segment.reads)
         starts = met / CHANNEL_ROWS[0] + group.taps(segment) * tiles * UNEVEN
         each, count = panels_of_blocks(True, cut.lanes, segment.count, group.lines, group.block_lines)
-        total += starts * (depth * each + START_LISTED * count)
+        total += starts * (depth * each + RATES.start_listed * count)
     reads = tiles * group.outer_taps * len(group.last_reads)
     met = problem.batch * outer * sum(cut.axes[-1].met(offset) for offset, _ in group.last_reads)
-    return total + (LIST * met + START_LIST * reads) * min(ceil(group.lines / group.block_lines), MOST_CHUNKS)
+    chunks = min(ceil(group.lines / group.block_lines), MOST_CHUNKS)
+    return total + (RATES.list * met + RATES.start_list * reads) * chunks
 
 
 def panels_of_blocks(
@@ -406,11 +396,14 @@ def panels_of_blocks(
 
 @lru_cache(maxsize=4096)
 def panels(channels_in_lanes: bool, lanes: int, rows: int) -> tuple[float, int]:
-    """Cycles of one step of depth of ``rows`` rows, cut into panels as the kernels cut them, and how many these are."""
-    cycles, count = 0.0, 0
+    """What one step of depth of ``rows`` rows takes, cut into panels as kernels cut them, and how many these are."""
+    time, count = 0.0, 0
     while rows > 0:
         height = panel_height(channels_in_lanes, lanes, rows)
-        cycles += IN_CHANNELS[height // lanes] if channels_in_lanes else FROM_PANEL[height]
+        if channels_in_lanes:
+            time += RATES.channels[(4, 2, 1).index(height // lanes)]
+        else:
+            time += RATES.panel[(8, 4, 2, 1).index(height)]
         rows -= height
         count += 1
-    return cycles, count
+    return time, count

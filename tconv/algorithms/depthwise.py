@@ -14,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from tconv.algorithms.cost import Cost
-from tconv.algorithms.cut import lanes_of, weaving
-from tconv.algorithms.engine import CLOCK, SERIAL, fill, flat_bias
+from tconv.algorithms.cut import lanes_of, moving, weaving
+from tconv.algorithms.engine import SERIAL, fill, flat_bias
 from tconv.algorithms.flat import operand_bytes
+from tconv.algorithms.rates import RATES
 from tconv.geometry import Problem
 from tconv.kernels import depthwise
 from tconv.kernels.depthwise import TOGETHER, Depthwise
@@ -28,9 +29,6 @@ from tconv.taps import operations
 PLANE_BYTES = 96 * 1024  # of a band, in the second-level cache
 SUMS = 8192  # of all streams of a line, at a time: a part of the first-level cache
 UNITS = 16  # of which no thread waits long for another, where positions of the first axis are enough
-# Cycles: of a tap on one vector, of a line of outputs, of a vector of them, of a number copied. Fitted to 19 problems
-# on a Granite Rapids core, most within 10 %; AVX2 code there takes half as long again, and so do others.
-TAP, LINE, WRITE, COPY = 1.0, 200.0, 10.0, 1.7
 
 
 class Scheme(NamedTuple):
@@ -45,7 +43,7 @@ class Scheme(NamedTuple):
     taps: np.ndarray  # which of the kernel's, flattened
     plane_size: int
     covers: bool
-    cycles: float
+    time: float  # nanoseconds on one core
 
 
 def supports(problem: Problem) -> str | None:
@@ -124,7 +122,7 @@ def scheme(problem: Problem) -> Scheme | None:
         taps=np.array(taps, np.int64),
         plane_size=first_step * rows + slack if outer else band + reaches[0] + 2 * slack,
         covers=all(axis.complete for axis in axes) and not any(axis.idle for axis in outer),
-        cycles=_cycles(problem, axes, shape, reaches),
+        time=_time(problem, axes, shape, reaches),
     )
 
 
@@ -134,28 +132,28 @@ def _reach(axis: PhasedAxis) -> tuple[int, int]:
     return min(offsets), max(offsets) - min(offsets)
 
 
-def _cycles(problem: Problem, axes: list[PhasedAxis], shape: Depthwise, reaches: tuple[int, ...]) -> float:
+def _time(problem: Problem, axes: list[PhasedAxis], shape: Depthwise, reaches: tuple[int, ...]) -> float:
     """On one core."""
     *outer, last = axes
     lines = prod(axis.count * len(axis.phases) for axis in outer) * shape.channels_out
     vectors = ceil(last.count / shape.lanes)
     positions = prod(axis.count for axis in outer)
-    summing = TAP * positions * vectors * shape.taps * shape.channels_out
-    writing = lines * (LINE + vectors * last.stride * (WRITE + weaving(last.stride, shape.lanes)))
+    summing = RATES.tap * positions * vectors * shape.taps * shape.channels_out
+    writing = lines * (RATES.line + vectors * last.stride * (RATES.line_vector + weaving(last.stride, shape.lanes)))
     copied = axes[0].count + shape.bands * reaches[0]
     copied *= prod(axis.count + reach for axis, reach in zip(axes[1:], reaches[1:], strict=True))
-    return problem.batch * problem.groups * (summing + writing + COPY * copied)
+    return problem.batch * problem.groups * (summing + writing + RATES.plane * copied) + moving(problem)
 
 
 def cost(problem: Problem, threads: int) -> Cost:
-    """Cycles of the taps, of writing, and of the planes' copies."""
+    """What taps, writing, and the planes' copies take."""
     best = scheme(problem)
     if best is None:
         return Cost(0, 0, 0, 0.0, 1)
     itemsize = np.dtype(problem.dtype).itemsize
     workspace = threads * (best.plane_size + best.segments.shape[1] * best.shape.columns) * itemsize
     workers = min(threads, problem.batch * problem.groups * best.shape.bands)
-    return Cost(operations(problem), operand_bytes(problem), workspace, best.cycles / CLOCK, workers)
+    return Cost(operations(problem), operand_bytes(problem), workspace, 1e-9 * best.time, workers)
 
 
 def prepare(problem: Problem, w: np.ndarray, threads: int) -> Flat | None:
@@ -184,7 +182,7 @@ def forward(
         return True
     if not best.covers:
         fill(bias, y)
-    if best.cycles < SERIAL:
+    if best.time < SERIAL:
         threads = 1
     (inputs, source), (output, target) = flat(ascending(x)), flat(y)
     added = flat_bias(bias, problem.groups * problem.channels_out, problem.dtype)

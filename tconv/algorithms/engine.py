@@ -9,20 +9,20 @@ from typing import NamedTuple
 import numpy as np
 
 from tconv.algorithms.cost import Cost
+from tconv.algorithms.rates import RATES
 from tconv.algorithms.scheme import Scheme
 from tconv.geometry import Problem
 from tconv.kernels import columns, pack, polyphase, rearrange, weights
-from tconv.kernels.tile import CHANNEL_VECTORS, NARROW, POSITION_ROWS
+from tconv.kernels.tile import CHANNEL_VECTORS, POSITION_ROWS
 from tconv.kernels.workers import Job, Scratch
 from tconv.memory import Flat, ascending, flat, give_back, lent_empty, workspace
 from tconv.taps import multiplications
 
-CLOCK = 2.8e9 if NARROW else 3.8e9  # cycles per second that the model assumes; only ratios matter to a choice
-SERIAL = 1.5e5  # cycles below which waking a second thread costs more than it saves
+SERIAL = 4e4  # nanoseconds below which waking a second thread costs more than it saves
 
 
 def cost(problem: Problem, scheme: Scheme, threads: int) -> Cost:
-    """Cycles of the scheme, and the memory for the input's copy, if there is one, and each thread's scratch."""
+    """What the scheme takes, and the memory for the input's copy, if there is one, and each thread's scratch."""
     itemsize = np.dtype(scheme.dtype).itemsize
     operations = 2 * multiplications(problem) * scheme.cut.parts**2
     sizes = [
@@ -36,7 +36,8 @@ def cost(problem: Problem, scheme: Scheme, threads: int) -> Cost:
     scratch = (scheme.sums_size + scheme.panel_size) * itemsize + scheme.most_copies * columns.COPY_FIELDS * 8
     workspace = copied + threads * scratch
     moved = int(sum(sizes)) * itemsize + 2 * copied + scheme.packed_size * itemsize
-    return Cost(operations, moved, workspace, scheme.cut.cycles / CLOCK, threads)
+    packing = (RATES.pack_transformed if scheme.matrices else RATES.pack) * scheme.packed_size
+    return Cost(operations, moved, workspace, 1e-9 * scheme.cut.time, threads, 1e-9 * packing)
 
 
 def prepare(problem: Problem, scheme: Scheme, w: np.ndarray, threads: int) -> Flat | None:
@@ -109,7 +110,7 @@ def forward(scheme: Scheme, packed: Flat, x: np.ndarray, bias: np.ndarray | None
         return done
     if not scheme.cut.covers:
         fill(bias, y)
-    if scheme.cut.cycles < SERIAL:
+    if scheme.cut.time < SERIAL:
         threads = 1
     added = flat_bias(bias, y.shape[1] * y.shape[2] * scheme.cut.parts, scheme.dtype)
     (input_, source), (output, target) = flat(ascending(x)), flat(y)

@@ -22,6 +22,7 @@ import numpy as np
 
 from tconv.algorithms.cost import Cost
 from tconv.algorithms.flat import operand_bytes
+from tconv.algorithms.rates import RATES
 from tconv.geometry import Axis, Problem
 from tconv.kernels.launch import launch
 from tconv.kernels.spectra import multiply_spectra
@@ -34,11 +35,7 @@ SPECTRA_BYTES = 512 * 2**20  # of the weights
 WORKSPACE = 8 * 2**20  # bytes, and one and a half times the input: smaller blocks, where they are, for more
 LOSS = 4.0  # what is lost in accuracy at most, where this algorithm is not asked for by name
 LEVEL_ROUNDINGS = 20.0  # three transforms, each off by at most 4*sqrt(2) + 1 roundings a level (Higham, theorem 24.2)
-CALLS = 4  # for which the weights' spectra are prepared, so to speak: that takes many times as long as a call
-# Seconds on one thread: for each number and level of a transform, for each product of spectra, and to copy a number in
-# or out. Measured on a Granite Rapids core, float32.
-LEVEL, PRODUCT, COPY = 4.4e-10, 7e-10, 2.1e-9
-START = 1e-4  # of a block, in Python
+CALLS = 10  # of which lengths are chosen for the sum: larger spectra take longer to prepare
 
 
 def supports(problem: Problem) -> str | None:
@@ -166,8 +163,9 @@ def _scheme(
     spectra_bytes = matrices * frequencies * itemsize * (1 if complex_ else 2)
     lines = problem.groups * (problem.channels_in * len(parts) + problem.channels_out * len(phases))
     wide = itemsize // 4  # roughly, how many times longer than for float32 everything takes
-    level = LEVEL * wide * places * log2(max(2, places))
-    block = lines * (level + COPY * wide * places) + PRODUCT * wide * matrices * frequencies + START
+    level = 1e-9 * RATES.level * wide * places * log2(max(2, places))
+    block = lines * (level + 1e-9 * RATES.block_copy * wide * places)
+    block += 1e-9 * (RATES.spectra * wide * matrices * frequencies + RATES.block)
     blocks = problem.batch * prod(axis.count for axis in axes)
     depth = problem.channels_in * prod(axis.taps for axis in axes)
     roundings = LEVEL_ROUNDINGS * log2(max(2, places)) + problem.channels_in
@@ -178,10 +176,7 @@ def _scheme(
 
 
 def cost(problem: Problem, threads: int) -> Cost:
-    """That of the best lengths; endless, so that it has to be asked for by name, where it is much less accurate.
-
-    A part of what the weights' spectra take is counted, so that what gains little by them is not chosen.
-    """
+    """That of the best lengths; endless, so that it has to be asked for by name, where it is much less accurate."""
     best = scheme(problem)
     if best is None:
         return Cost(0, 0, 0, 0.0, 1)
@@ -189,8 +184,9 @@ def cost(problem: Problem, threads: int) -> Cost:
         operations=operations(problem),
         bytes_moved=operand_bytes(problem) + best.spectra_bytes,
         workspace=best.workspace,
-        work=best.work + best.preparing / CALLS,
+        work=best.work,
         workers=threads,
+        preparing=best.preparing,
     )
     return replace(found, work=inf) if best.loss > LOSS else found
 

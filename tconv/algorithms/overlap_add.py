@@ -15,22 +15,22 @@ from typing import NamedTuple
 import numpy as np
 
 from tconv.algorithms.cost import Cost
-from tconv.algorithms.cut import GATHER, NARROW_TILE, START, WRITE_RUN, lanes_of, panels, reading, weaving
-from tconv.algorithms.engine import CLOCK, fill, flat_bias
+from tconv.algorithms.cut import lanes_of, moving, narrow_tile, panels, reading, weaving
+from tconv.algorithms.engine import fill, flat_bias
+from tconv.algorithms.rates import RATES
 from tconv.geometry import Problem
 from tconv.kernels import overlap_add
 from tconv.kernels.overlap_add import Overlap
 from tconv.kernels.polyphase import padded_rows, panel_height
-from tconv.kernels.tile import NARROW, POSITION_ROWS, POSITION_VECTORS
+from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
 from tconv.kernels.workers import Job, Scratch
 from tconv.memory import Flat, ascending, flat, lent_empty
 from tconv.taps import multiplications
 
 SUMS_BYTES = 512 * 1024  # of a band; more where a band would be mostly margin
 MOST_SUMS_BYTES = 2**20
-SLICES = 2  # register tiles of columns to a tile
-# Cycles to add a vector of products, and to begin a row of them; for a vector of sums to be cleared and read again.
-ADD, ADD_ROW, CLEAR = (5.0, 10.0, 14.0) if NARROW else (8.0, 16.0, 27.0)
+SLICES = (2, 8)  # register tiles of columns to a tile: along a line, inputs are read the better the further ...
+TILE_BYTES = 256 * 1024  # ... but the panel and the products stay in the second-level cache
 
 
 class Scheme(NamedTuple):
@@ -112,7 +112,8 @@ def scheme(problem: Problem) -> Scheme:
     band, margin, natural = _band(problem), _margin(problem), _natural(problem)
     taps = list(product(*(range(axis.size_kernel) for axis in outer)))
     rows = len(taps) * problem.channels_out * last.size_kernel
-    tile = lanes * POSITION_VECTORS * SLICES
+    slice_bytes = _bytes(problem, lanes * POSITION_VECTORS * (problem.channels_in + rows))
+    tile = lanes * POSITION_VECTORS * min(max(TILE_BYTES // slice_bytes, SLICES[0]), SLICES[1])
     positions = ceil(natural[0] / axes[0].stride)
     lines = [axes[0].stride * (band + 2 * margin), *natural[1:]]
     overlap = Overlap(
@@ -157,7 +158,7 @@ def scheme(problem: Problem) -> Scheme:
 
 
 def cost(problem: Problem, threads: int) -> Cost:
-    """Cycles of gathering, products, additions and writing; inputs of the margins count twice."""
+    """What it takes: gathering, products, additions and writing; inputs of the margins count twice."""
     best = scheme(problem)
     overlap, lanes = best.overlap, best.overlap.lanes
     inputs = problem.batch * problem.groups * prod(axis.size_in for axis in problem.axes)
@@ -168,23 +169,23 @@ def cost(problem: Problem, threads: int) -> Cost:
     lines = inputs * again / columns
     vectors = lines * ceil(columns / lanes)
     full, rest = divmod(columns, POSITION_VECTORS * lanes)
-    tiles = lines * (full + (0 if rest == 0 else NARROW_TILE if rest <= lanes else 1))
+    tiles = lines * (full + (0 if rest == 0 else narrow_tile() if rest <= lanes else 1))
     each, count = panels(False, lanes, best.rows)
-    products = tiles * (each * problem.channels_in + START * count)
+    products = tiles * (each * problem.channels_in + RATES.start * count)
     outputs = problem.batch * problem.groups * problem.channels_out * prod(axis.size_out for axis in problem.axes)
     stride = problem.axes[-1].stride
-    writing = (
-        outputs / lanes * (weaving(stride, lanes) + CLEAR * again) + outputs / problem.axes[-1].size_out * WRITE_RUN
-    )
-    adding = best.rows * (ADD * vectors + ADD_ROW * lines * ceil(columns / overlap.tile))
-    cycles = products + vectors * GATHER * problem.channels_in + adding + writing
-    cycles += reading(problem, problem.groups * overlap.weights)
+    writing = outputs / lanes * (weaving(stride, lanes) + RATES.clear * again)
+    writing += outputs / problem.axes[-1].size_out * RATES.write_run
+    adding = best.rows * (RATES.add * vectors + RATES.add_row * lines * ceil(columns / overlap.tile))
+    time = products + vectors * RATES.gather * problem.channels_in + adding + writing
+    time += reading(problem, problem.groups * overlap.weights) + moving(problem)
     sizes = (problem.groups * overlap.weights, problem.channels_in * inputs, outputs)
     itemsize = _bytes(problem, 1)
     scratch = problem.channels_in * overlap.tile + (best.rows + POSITION_ROWS[0]) * overlap.tile + best.sums_size
     workers = min(threads, problem.batch * problem.groups * overlap.bands)
     moved, workspace = sum(sizes) * itemsize, threads * scratch * itemsize
-    return Cost(2 * multiplications(problem), moved, workspace, cycles / CLOCK, workers)
+    preparing = 1e-9 * RATES.pack_rows * problem.groups * overlap.weights
+    return Cost(2 * multiplications(problem), moved, workspace, 1e-9 * time, workers, preparing)
 
 
 def prepare(problem: Problem, w: np.ndarray, threads: int) -> Flat:

@@ -32,7 +32,7 @@ class Patched(NamedTuple):
 @lru_cache(maxsize=512)
 def patched(problem: Problem, threads: int) -> Patched:
     """The quickest way to cut ``problem`` into patches that is accurate, else the quickest; there must be one."""
-    best = min(ways(problem), key=lambda way: (way.loss > LOSS, way.cut.cycles))
+    best = min(ways(problem), key=lambda way: (way.loss > LOSS, way.cut.time))
     return Patched(best.axes, best.loss, tabulate(problem, best, row_chunks(problem, best, threads), threads))
 
 

@@ -17,20 +17,18 @@ from math import ceil, gcd, prod
 import numpy as np
 
 from tconv.algorithms.cut import (
-    NARROW_TILE,
-    SCATTER,
-    START,
-    START_COPY,
-    WRITE_RUN,
     Choice,
     Cut,
     lanes_of,
+    moving,
+    narrow_tile,
     panels_of_blocks,
     reading,
     weaving,
 )
+from tconv.algorithms.rates import RATES
 from tconv.geometry import Axis, Operator, Problem
-from tconv.kernels.tile import NARROW, POSITION_ROWS, POSITION_VECTORS
+from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
 from tconv.kernels.transform import SHAPES
 from tconv.kernels.vectors import VECTOR_BYTES
 from tconv.kernels.windows import WINDOWS
@@ -41,9 +39,6 @@ SUMS_BYTES = 192 * 1024  # of one block of rows, in the second-level cache
 ROW_CHUNKS = 8  # most
 MOST_PARTS = 16  # of the inputs, into which dilations sort them: each has weights and sums of its own
 LOSS = 4.0  # what is lost in accuracy at most, where an algorithm is not asked for by name
-# Measured cycles: for each vector that a transform reads or writes, those of a panel apart, and to gather one row of a
-# window's vectors. A panel is written to the second-level cache.
-TRANSFORM, READ, WRITTEN, GATHER = (1.0, 1.0, 1.0, 19.0) if NARROW else (2.7, 1.0, 7.0, 8.6)
 
 _CHOICE = Choice(channels_in_lanes=False, aligned_outer=True, aligned_last=True, rows_shared=False)
 
@@ -208,7 +203,7 @@ def patchings(problem: Problem) -> Iterator[tuple[PatchedAxis, ...]]:
 
 @dataclass(frozen=True)
 class Way:
-    """One way to cut a problem, and which part of its cycles every chunk of rows would take again."""
+    """One way to cut a problem, and which part of its time every chunk of rows would take again."""
 
     cut: Cut
     axes: tuple[PatchedAxis, ...]
@@ -220,10 +215,10 @@ def row_chunks(problem: Problem, way: Way, threads: int) -> int:
     """Chunks of rows with which threads are done first: more gather again, fewer leave one waiting for the last."""
     tiles = problem.groups * ceil(problem.batch * way.cut.columns / (POSITION_VECTORS * way.cut.lanes))
 
-    def cycles(chunks: int) -> float:
-        return (way.cut.cycles + way.gathering * (chunks - 1)) / (tiles * chunks) * ceil(tiles * chunks / threads)
+    def time(chunks: int) -> float:
+        return (way.cut.time + way.gathering * (chunks - 1)) / (tiles * chunks) * ceil(tiles * chunks / threads)
 
-    return min(range(1, ROW_CHUNKS + 1), key=cycles)
+    return min(range(1, ROW_CHUNKS + 1), key=time)
 
 
 def groups_of(problem: Problem, axes: tuple[PatchedAxis, ...]) -> list[Group]:
@@ -253,10 +248,10 @@ def _way(problem: Problem, axes: tuple[PatchedAxis, ...]) -> Way:
         dense=True,
         groups=(),
         covers=all(axis.axis.complete for axis in axes),
-        cycles=0.0,
+        time=0.0,
     )
-    gathering, rest = _cycles(problem, cut, axes)
-    return Way(replace(cut, cycles=gathering + rest), axes, gathering, loss(problem, axes))
+    gathering, rest = predicted(problem, cut, axes)
+    return Way(replace(cut, time=gathering + rest), axes, gathering, loss(problem, axes))
 
 
 def loss(problem: Problem, axes: tuple[PatchedAxis, ...]) -> float:
@@ -281,27 +276,28 @@ def loss(problem: Problem, axes: tuple[PatchedAxis, ...]) -> float:
     return max(map(of, product(*(axis.families for axis in axes))))
 
 
-def _cycles(problem: Problem, cut: Cut, axes: tuple[PatchedAxis, ...]) -> tuple[float, float]:
-    """What the cut takes on one core: gathering and transforming inputs; products, transforming them, writing."""
+def predicted(problem: Problem, cut: Cut, axes: tuple[PatchedAxis, ...]) -> tuple[float, float]:
+    """Nanoseconds on one core: gathering and transforming inputs; products, transforming them, writing."""
     lanes, depth = cut.lanes, problem.channels_in
     columns = problem.batch * cut.columns
     counts = [axis.axis.count for axis in axes]
     runs = columns // counts[-1] * (counts[-1] // lanes + 1)
     full, rest = divmod(columns, POSITION_VECTORS * lanes)
-    tiles = full + (0 if rest == 0 else NARROW_TILE if rest <= lanes else 1)
+    tiles = full + (0 if rest == 0 else narrow_tile() if rest <= lanes else 1)
     vectors = ceil(columns / lanes)
     last = axes[-1]
     windows = [axis.window for axis in axes]
     moved, done = 0.0, 1
     for a, axis in enumerate(axes):
-        moved += done * (READ * axis.window + WRITTEN * axis.rows) * prod(windows[a + 1 :])
+        each = RATES.transform_read * axis.window + RATES.transform_written * axis.rows
+        moved += done * each * prod(windows[a + 1 :])
         done *= axis.rows
-    gathering = GATHER * runs * depth * prod(windows) + vectors * depth * moved
-    product_cycles = writing = 0.0
+    gathering = RATES.window * runs * depth * prod(windows) + vectors * depth * moved
+    products = writing = 0.0
     for group in groups_of(problem, axes):
         for family in last.families:
             each, count = panels_of_blocks(False, lanes, family.phases, group.lines, group.block_lines)
-            product_cycles += group.rows * family.rows * (depth * each + START * count)
+            products += group.rows * family.rows * (depth * each + RATES.start * count)
         moved, done = 0, group.rows * last.streams
         for family, axis in zip(group.families, axes[:-1], strict=True):
             after = done // family.rows * axis.outputs
@@ -309,14 +305,14 @@ def _cycles(problem: Problem, cut: Cut, axes: tuple[PatchedAxis, ...]) -> tuple[
         positions = prod(axis.outputs for axis in axes)
         written = positions * last.stride
         moved += done + written
-        writing += group.lines * (TRANSFORM * vectors * moved)
-        of_lines = WRITE_RUN * positions / last.outputs + weaving(len(cut.streams), lanes) * written
+        writing += group.lines * (RATES.transform * vectors * moved)
+        of_lines = RATES.write_run * positions / last.outputs + weaving(len(cut.streams), lanes) * written
         writing += group.lines * runs * of_lines
     weights = problem.groups * depth * sum(group.lines * group.rows for group in groups_of(problem, axes))
     weights *= sum(family.rows * family.phases for family in last.families)
     copying = 0.0
     if cut.rearranged:
         parts = prod(len(axis.axis.parts) for axis in axes)
-        copying = START_COPY + SCATTER * problem.batch * problem.groups * depth * prod(cut.pitches) * parts
-    elsewhere = problem.groups * (tiles * product_cycles + writing) + reading(problem, weights)
-    return problem.groups * gathering, copying + elsewhere
+        copying = RATES.start_copy + RATES.scatter * problem.batch * problem.groups * depth * prod(cut.pitches) * parts
+    elsewhere = problem.groups * (tiles * products + writing) + reading(problem, weights)
+    return problem.groups * gathering, copying + elsewhere + moving(problem)

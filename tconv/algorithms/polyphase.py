@@ -5,7 +5,7 @@ No zero is multiplied but those around the input, every output is written once. 
 depth is taps times channels in. No buffer holds the columns. With positions in the vector lanes, what a few dozen of
 them read is gathered into a panel that stays in the second-level cache; with channels in the lanes, each tap has a list
 of the positions at which it meets an input.
-What can be chosen is chosen by a count of cycles: see ``tconv.algorithms.cut``.
+What can be chosen is chosen by what it would take: see ``tconv.algorithms.cut``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tconv.algorithms.scheme import scheme
 from tconv.geometry import Problem
 from tconv.kernels import peak
 from tconv.kernels.launch import launch
-from tconv.kernels.tile import POSITION_VECTORS
+from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
 from tconv.memory import Flat, aligned_empty, flat
 
 
@@ -54,21 +54,27 @@ def forward(
 
 
 def multiply_add_peak(dtype: str, threads: int) -> float:
-    """Operations per second (an addition and a multiplication are two) that the register tile reaches here.
+    """Operations per second (an addition and a multiplication are two) that the register tile reaches here."""
+    rows = POSITION_ROWS[0]
+    return 2 * rows * POSITION_VECTORS * lanes_of(dtype) * threads / step_time(dtype, rows, threads)
+
+
+def step_time(dtype: str, rows: int, threads: int) -> float:
+    """Seconds for one step of depth of a register tile of so many rows, on so many threads at once.
 
     The best of many short runs on numbers that stay in the first-level cache; about 0.1 s.
     """
     lanes = lanes_of(dtype)
     columns = POSITION_VECTORS * lanes
     real = np.empty(0, dtype).real.dtype
-    x, w = aligned_empty(peak.DEPTH * columns, real), aligned_empty(peak.DEPTH * peak.ROWS, real)
+    x, w = aligned_empty(peak.DEPTH * columns, real), aligned_empty(peak.DEPTH * rows, real)
     x[:], w[:] = 1, 1
-    sums = aligned_empty(threads * peak.ROWS * columns, real).reshape(threads, -1)
+    sums = aligned_empty(threads * rows * columns, real).reshape(threads, -1)
     offsets = np.arange(peak.DEPTH) * columns
     times = 2_000
     best = float("inf")
     for _ in range(40):
         before = perf_counter()
-        launch(peak.repeat_tile, threads, False, times, lanes, x, offsets, w, sums)
+        launch(peak.repeat_tile, threads, False, times, rows, lanes, x, offsets, w, sums)
         best = min(best, perf_counter() - before)
-    return 2 * peak.ROWS * columns * peak.DEPTH * times * threads / best
+    return best / (times * peak.DEPTH)

@@ -1,4 +1,4 @@
-"""The tables that the engine's kernels follow, made from the cut that takes the fewest cycles."""
+"""The tables that the engine's kernels follow, made from the cut that takes the least time."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Scheme:
 @lru_cache(maxsize=512)
 def scheme(problem: Problem, threads: int) -> Scheme | None:
     """The quickest scheme for ``problem``; None if no output holds more than its bias."""
-    best = min(cuts(problem), key=lambda cut: cut.cycles, default=None)
+    best = min(cuts(problem), key=lambda cut: cut.time, default=None)
     return None if best is None else tabulate(problem, best, threads)
 
 

@@ -23,9 +23,6 @@ from tconv.algorithms.patches import LOSS, patchings
 from tconv.geometry import Problem
 from tconv.memory import Flat
 
-PREPARE = 15.0  # cycles for each weight that is transformed and packed, as measured
-CALLS = 40  # for which weights are prepared, so to speak
-
 DTYPES = ("float32", "float64", "object")
 
 
@@ -46,15 +43,13 @@ def cost(problem: Problem, threads: int) -> Cost:
     """That of the best scheme.
 
     Endless, so that it has to be asked for by name, where the bound on its errors is more than four times the direct
-    sum's; and for exact objects, since halves would change what they are. Weights are a few times more than the kernel
-    and have to be transformed: a part of that is counted, so that what gains little by it is not chosen.
+    sum's; and for exact objects, since halves would change what they are.
     """
     best = patched(problem, threads)
     found = engine.cost(problem, best.scheme, threads)
     if problem.dtype == "object" or best.loss > LOSS:
         return replace(found, work=inf)
-    preparing = PREPARE * best.scheme.packed_size / engine.CLOCK
-    return replace(found, work=found.work + preparing / CALLS)
+    return found
 
 
 def prepare(problem: Problem, w: np.ndarray, threads: int) -> Flat | None:

@@ -1,22 +1,21 @@
-"""The multiply-add peak: the tallest register tile on operands that stay in the first-level cache."""
+"""Register tiles by themselves, on operands that stay in the first-level cache: the tallest reaches the peak."""
 
 from __future__ import annotations
 
 from numba import prange
 
 from tconv.kernels.launch import compiled
-from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS, positions_tile
+from tconv.kernels.tile import POSITION_VECTORS, positions_tile
 
-ROWS = POSITION_ROWS[0]
 DEPTH = 64
 
 
 @compiled
-def repeat_tile(times, lanes, x, offsets, w, sums):
-    """Run the tile ``times`` times on each row of ``sums``, one row to a worker."""
+def repeat_tile(times, rows, lanes, x, offsets, w, sums):
+    """Run a tile of so many rows ``times`` times on each row of ``sums``, one row to a worker."""
     for worker in prange(sums.shape[0]):
         for _ in range(times):
             positions_tile(
-                ROWS, POSITION_VECTORS, lanes, DEPTH, 0, x, lanes, offsets, 0, w, 0,
+                rows, POSITION_VECTORS, lanes, DEPTH, 0, x, lanes, offsets, 0, w, 0,
                 sums[worker], 0, POSITION_VECTORS * lanes,
             )  # fmt: skip

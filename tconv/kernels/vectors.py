@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
+import numba
+from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
 from numba.core.registry import cpu_target
@@ -25,6 +26,8 @@ def _vector_bytes() -> int:
 
 
 VECTOR_BYTES = _vector_bytes()
+_config: Any = numba.config
+PROCESSOR: str = _config.CPU_NAME or binding.get_host_cpu_name()
 
 
 def element_type(array: types.Array) -> ir.Type:

@@ -1,0 +1,160 @@
+"""What the parts of a call take on this machine, in nanoseconds: one table, measured, from which the planner predicts.
+
+`python -m tconv calibrate` measures it anew and keeps it in the user's cache; else it is that of the processor most
+like this one. Only a choice and a prediction depend on it, never whether a result is right.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from tconv.kernels.vectors import PROCESSOR, VECTOR_BYTES
+
+
+@dataclass
+class Rates:
+    """Nanoseconds on one core."""
+
+    # Products: one step of depth of a tile, with positions in the lanes by its rows (8, 4, 2, 1), with channels in the
+    # lanes by its vectors (4, 2, 1). To start such a tile, or a group of its rows: much where channels are few.
+    panel: tuple[float, float, float, float]
+    channels: tuple[float, float, float]
+    start: float
+    start_rows: float
+    start_listed: float
+    # Inputs: to gather a vector, or a row of a patch's window; to copy an element in order, to where channels lie in
+    # the lanes or residues apart, or to turn it, as sums are; to start a list of positions, to list one; to start a
+    # copy.
+    gather: float
+    window: float
+    copy: float
+    scatter: float
+    turn: float
+    start_list: float
+    list: float
+    start_copy: float
+    # Beyond the second-level cache: each byte of input and of result. Beyond the last: of weights; with channels in the
+    # lanes, asked for in time.
+    fetch: float
+    store: float
+    memory: float
+    memory_listed: float
+    # Results: to start a run, a vector by shuffles of all streams or of as many as lanes, an element by itself.
+    write_run: float
+    write_vector: float
+    write_square: float
+    write_element: float
+    # Winograd: a vector that a transform of results reads or writes; one that a transform of inputs reads, or writes.
+    transform: float
+    transform_read: float
+    transform_written: float
+    # Overlap and add: to add a vector of products, to begin a row of them, to clear and read again a vector of sums.
+    add: float
+    add_row: float
+    clear: float
+    # Depthwise: a tap on one vector, a line of outputs, a vector of them, a number copied.
+    tap: float
+    line: float
+    line_vector: float
+    plane: float
+    # Fourier transforms: a number at one level, a product of spectra, a number copied in or out, a block in Python.
+    level: float
+    spectra: float
+    block_copy: float
+    block: float
+    # Packing, once for a layer: a weight, one that is transformed first, one of overlap and add.
+    pack: float
+    pack_transformed: float
+    pack_rows: float
+
+    @classmethod
+    def of(cls, values: dict[tuple[str, int], float]) -> Rates:
+        """Rates with these values."""
+        rates = replace(GRANITE_RAPIDS)
+        rates.put(values)
+        return rates
+
+    def values(self) -> dict[tuple[str, int], float]:
+        """Every rate by its name, and its place among several of that name."""
+        found = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            for place, rate in enumerate(value if isinstance(value, tuple) else (value,)):
+                found[field.name, place] = float(rate)
+        return found
+
+    def put(self, values: dict[tuple[str, int], float]) -> None:
+        """Replace every rate."""
+        for field in fields(self):
+            of_name = tuple(float(values[key]) for key in self.values() if key[0] == field.name)
+            setattr(self, field.name, of_name if isinstance(getattr(self, field.name), tuple) else of_name[0])
+
+
+# Each was fitted to measured times of a few hundred ways to cut problems, float32, on one thread.
+GRANITE_RAPIDS = Rates(
+    panel=(4.2, 3.8, 2.1, 1.8), channels=(4.2, 2.5, 1.6), start=58, start_rows=66, start_listed=9.7,
+    gather=1.6, window=2.3, copy=0.13, scatter=1.05, turn=0.58, start_list=24, list=1.6, start_copy=5300,
+    fetch=0.05, store=0.05, memory=0.026, memory_listed=0.039,
+    write_run=9.2, write_vector=0.4, write_square=1.8, write_element=0.66,
+    transform=0.71, transform_read=0.26, transform_written=1.84,
+    add=2.1, add_row=4.2, clear=7.1,
+    tap=0.26, line=53, line_vector=2.6, plane=0.45,
+    level=0.44, spectra=0.7, block_copy=2.1, block=1e5,
+    pack=2.0, pack_transformed=4.0, pack_rows=4.0,
+)  # fmt: skip
+ZEN_3 = Rates(  # of 32-byte vectors, three to a tile's row; the first rate of each kind of tile is never used
+    panel=(5.0, 2.5, 1.43, 1.07), channels=(4.7, 2.36, 2.0), start=86, start_rows=89, start_listed=20,
+    gather=4.3, window=6.8, copy=0.18, scatter=8.9, turn=1.07, start_list=36, list=3.6, start_copy=7100,
+    fetch=0.05, store=0.05, memory=0.107, memory_listed=0.036,
+    write_run=6.1, write_vector=0.71, write_square=1.43, write_element=9.3,
+    transform=0.36, transform_read=0.36, transform_written=0.36,
+    add=1.8, add_row=3.6, clear=5.0,
+    tap=0.36, line=71, line_vector=3.6, plane=0.61,
+    level=0.44, spectra=0.7, block_copy=2.1, block=1e5,
+    pack=2.5, pack_transformed=5.4, pack_rows=5.0,
+)  # fmt: skip
+
+
+def built_in() -> Rates:
+    """Those of the processor most like this one."""
+    return ZEN_3 if VECTOR_BYTES == 32 else GRANITE_RAPIDS
+
+
+def file() -> Path:
+    """Where this machine's own are kept."""
+    if named := os.environ.get("TCONV_CACHE_DIR"):
+        folder = Path(named)
+    elif sys.platform == "win32":
+        folder = Path(os.environ.get("LOCALAPPDATA", Path.home())) / "tconv"
+    else:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tconv"
+    return folder / f"rates-{PROCESSOR}-{8 * VECTOR_BYTES}-bit.json"
+
+
+def write(rates: Rates) -> None:
+    """Keep them for later processes, whole or not at all."""
+    path = file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}")
+    partial.write_text(json.dumps(asdict(rates), indent=1) + "\n")
+    partial.replace(path)
+
+
+def read() -> Rates | None:
+    """Those kept; None if there are none, or they were written by a version that has other rates."""
+    with suppress(OSError, ValueError, TypeError, RuntimeError):  # the last: nobody's home
+        kept: dict[str, Any] = json.loads(file().read_text())
+        kept = {name: tuple(rate) if isinstance(rate, list) else rate for name, rate in kept.items()}
+        rates = Rates(**kept)
+        if rates.values().keys() == GRANITE_RAPIDS.values().keys() and min(rates.values().values()) > 0:
+            return rates
+    return None
+
+
+RATES = read() or built_in()
