@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tconv.bilinear import Arguments, check_kernel
+from tconv.bound import Bound, bind
 from tconv.call import Packed, check_result, prepare, run
 from tconv.dtypes import as_array, check, read_dtype
 from tconv.geometry import Sizes, frozen, shape_of
@@ -21,6 +22,7 @@ __all__ = ["Conv", "ConvTranspose"]
 REMEMBERED = 8  # input shapes of which a layer keeps the plan and packed weights
 
 _Key = tuple[Sizes, np.dtype[Any], int]  # shape and dtype of the input, threads
+_BoundKey = tuple[Sizes, Sizes, np.dtype[Any]]  # its shape, strides and dtype
 
 
 class _Layer:
@@ -76,6 +78,10 @@ class _Layer:
         tconv.errors.TconvError
             As the function of the same name, for ``x`` and ``out``.
         """
+        if out is None and type(x) is np.ndarray:
+            bound = self._bound.get((x.shape, x.strides, x.dtype))
+            if bound is not None and x.flags.aligned and (y := bound(x)) is not None:
+                return y
         x = as_array("x", x)
         threads = team(None) if self._threads is None else self._threads
         key = (x.shape, x.dtype, threads)
@@ -83,7 +89,10 @@ class _Layer:
         plan = self._plan(*key) if ready is None else ready[0]
         check_result(plan, out, x=x, w=self._w, bias=self._bias)
         packed = self._pack(key, plan) if ready is None else ready[1]
-        return run(plan, x, self._w, packed, self._bias, out)
+        y = run(plan, x, self._w, packed, self._bias, out)
+        if threads > 1 or self._threads == 1:  # or there may be more the next time
+            self._bind(plan, packed, x)
+        return y
 
     def plan(self, x_shape: tuple[int, ...], dtype: DTypeLike | None = None) -> Plan:
         """How an input of this shape would be computed; ``print`` shows it as a table.
@@ -119,7 +128,7 @@ class _Layer:
         return {**said, "method": self._method, "threads": self._threads}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_ready", "_lock")}
+        return {name: value for name, value in vars(self).items() if name not in ("_ready", "_bound", "_lock")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -127,6 +136,7 @@ class _Layer:
 
     def _forget(self) -> None:
         self._ready: dict[_Key, tuple[Plan, Packed | None]] = {}
+        self._bound: dict[_BoundKey, Bound | None] = {}
         self._lock = Lock()
 
     def _plan(self, x_shape: Sizes, x_dtype: np.dtype[Any], threads: int) -> Plan:
@@ -144,6 +154,12 @@ class _Layer:
             threads,
             layer=True,
         )
+
+    def _bind(self, plan: Plan, packed: Packed | None, x: Array) -> None:
+        key = (x.shape, x.strides, x.dtype)
+        if key not in self._bound:
+            kept = list(self._bound.items())[-(REMEMBERED - 1) :]
+            self._bound = dict([*kept, (key, bind(plan, packed, self._bias, x))])
 
     def _pack(self, key: _Key, plan: Plan) -> Packed | None:
         with self._lock:  # one thread packs, the others find what it made

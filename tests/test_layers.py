@@ -45,6 +45,7 @@ def case(request):
 
 def test_a_layer_has_the_bits_of_the_function(case):
     layer, function, x, w, bias, options = case
+    options = {**options, "method": "polyphase"}  # what is quickest for many calls may not be for one
     made = layer(w, bias, **options)
     for shape in ((2, 6, 9, 7), (1, 6, 4, 5), (6, 8, 8), (2, 6, 9, 7), (0, 6, 3, 3)):
         x = np.resize(x, shape)

@@ -163,7 +163,7 @@ def test_a_repeated_call_neither_validates_nor_plans():
     function()
     layer(x)
     assert len(calls_of(function)) <= 40
-    assert len(calls_of(lambda: layer(x))) <= 15
+    assert len(calls_of(lambda: layer(x))) <= 20
     assert plans.plan_forward.cache_info().misses == 2  # the function's and the layer's, which packs once
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from tconv.algorithms import depthwise, fft, overlap_add, polyphase, scatter, sliding_window, winograd, zero_insertion
 from tconv.algorithms.cost import Cost
 from tconv.geometry import Problem
+from tconv.kernels.workers import Single
 
 
 class Algorithm(Protocol):
@@ -51,3 +53,13 @@ ALGORITHMS: dict[str, Algorithm] = {
     "zero_insertion": zero_insertion,
     "sliding_window": sliding_window,
 }
+
+Steps = tuple[int, ...]
+
+SINGLE: dict[str, Callable[[Problem, Steps, Steps, int], Single | None]] = {
+    "polyphase": polyphase.single,
+    "winograd": winograd.single,
+    "overlap_add": overlap_add.single,
+    "depthwise": depthwise.single,
+}
+"""Of those that may do all in one kernel: which it is, for an input and an output with these steps."""

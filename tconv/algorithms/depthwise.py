@@ -21,7 +21,7 @@ from tconv.algorithms.rates import RATES
 from tconv.geometry import Problem
 from tconv.kernels import depthwise
 from tconv.kernels.depthwise import TOGETHER, Depthwise
-from tconv.kernels.workers import Job, Scratch
+from tconv.kernels.workers import Job, Scratch, Single
 from tconv.memory import Flat, ascending, flat
 from tconv.polyphase import PhasedAxis, phase
 from tconv.taps import operations
@@ -189,6 +189,15 @@ def forward(
     key = None if problem.dtype == "object" else problem.dtype
     depthwise.depthwise(_placed(problem, source, target, threads), key, inputs, packed, added, output)
     return True
+
+
+def single(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], threads: int) -> Single | None:
+    """The kernel, and what it is told for an input and an output with these steps, where there is no more to do."""
+    best = scheme(problem)
+    if best is None or not best.covers:
+        return None
+    threads = 1 if best.time < SERIAL else threads
+    return Single(depthwise.depthwise, _placed(problem, source, target, threads))
 
 
 @lru_cache(maxsize=128)

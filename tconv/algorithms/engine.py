@@ -14,7 +14,7 @@ from tconv.algorithms.scheme import Scheme
 from tconv.geometry import Problem
 from tconv.kernels import columns, pack, polyphase, rearrange, weights
 from tconv.kernels.tile import CHANNEL_VECTORS, POSITION_ROWS
-from tconv.kernels.workers import Job, Scratch
+from tconv.kernels.workers import Job, Scratch, Single
 from tconv.memory import Flat, ascending, flat, give_back, lent_empty, workspace
 from tconv.taps import multiplications
 
@@ -124,6 +124,14 @@ def forward(scheme: Scheme, packed: Flat, x: np.ndarray, bias: np.ndarray | None
     done = not polyphase.forward(job, _key(scheme), copied, packed, added, output)
     give_back("copy", memory)
     return done
+
+
+def single(scheme: Scheme, source: tuple[int, ...], target: tuple[int, ...], threads: int) -> Single | None:
+    """The kernel, and what it is told for an input and an output with these steps, where there is no more to do."""
+    threads = 1 if scheme.cut.time < SERIAL else threads
+    if not scheme.cut.covers or _source(scheme, source, threads).copying is not None:
+        return None
+    return Single(polyphase.forward, _placed(scheme, source, target, threads))
 
 
 def flat_bias(bias: np.ndarray | None, size: int, dtype: str) -> Flat:

@@ -23,7 +23,7 @@ from tconv.kernels import overlap_add
 from tconv.kernels.overlap_add import Overlap
 from tconv.kernels.polyphase import padded_rows, panel_height
 from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
-from tconv.kernels.workers import Job, Scratch
+from tconv.kernels.workers import Job, Scratch, Single
 from tconv.memory import Flat, ascending, flat, lent_empty
 from tconv.taps import multiplications
 
@@ -224,6 +224,12 @@ def forward(
     key = None if problem.dtype == "object" else problem.dtype
     overlap_add.overlap_add(_placed(problem, source, target, threads), key, inputs, packed, added, output)
     return True
+
+
+def single(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], threads: int) -> Single | None:
+    """The kernel, and what it is told for an input and an output with these steps, where there is no more to do."""
+    covers = scheme(problem).covers
+    return Single(overlap_add.overlap_add, _placed(problem, source, target, threads)) if covers else None
 
 
 @lru_cache(maxsize=128)

@@ -22,6 +22,7 @@ from tconv.geometry import Problem
 from tconv.kernels import peak
 from tconv.kernels.launch import launch
 from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
+from tconv.kernels.workers import Single
 from tconv.memory import Flat, aligned_empty, flat
 
 
@@ -51,6 +52,12 @@ def forward(
         return engine.forward(best, packed, x, bias, y, threads)
     engine.fill(bias, y)
     return True
+
+
+def single(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], threads: int) -> Single | None:
+    """The engine's one kernel, where that is all."""
+    best = scheme(problem, threads)
+    return None if best is None else engine.single(best, source, target, threads)
 
 
 def multiply_add_peak(dtype: str, threads: int) -> float:

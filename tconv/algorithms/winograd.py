@@ -21,6 +21,7 @@ from tconv.algorithms.cost import Cost
 from tconv.algorithms.patch_tables import patched
 from tconv.algorithms.patches import LOSS, patchings
 from tconv.geometry import Problem
+from tconv.kernels.workers import Single
 from tconv.memory import Flat
 
 DTYPES = ("float32", "float64", "object")
@@ -62,3 +63,8 @@ def forward(
 ) -> bool:
     """Run the best scheme; False if an inf or nan was met."""
     return engine.forward(patched(problem, threads).scheme, packed, x, bias, y, threads)
+
+
+def single(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], threads: int) -> Single | None:
+    """The engine's one kernel, where that is all."""
+    return engine.single(patched(problem, threads).scheme, source, target, threads)

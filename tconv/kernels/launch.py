@@ -60,17 +60,16 @@ def _turn() -> AbstractContextManager[Any]:
         return _turns
 
 
-def launch(kernel: Callable[..., None], threads: int, exact: bool, *arguments: Any) -> None:
+def launch(kernel: Callable[..., Any], threads: int, exact: bool, *arguments: Any) -> Any:
     """Run ``kernel(*arguments)`` on ``threads`` threads; its Python body if ``exact``."""
     if exact:
-        getattr(kernel, "py_func", kernel)(*arguments)
-        return
+        return getattr(kernel, "py_func", kernel)(*arguments)
     before = numba.get_num_threads()
     if threads != before:  # Numba takes a lock each time it is told
         numba.set_num_threads(threads)
     try:
         with _turn():
-            kernel(*arguments)
+            return kernel(*arguments)
     finally:
         if threads != before:
             numba.set_num_threads(before)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -19,9 +19,16 @@ from numba.extending import intrinsic, register_jitable
 
 from tconv.kernels.launch import cached, compiled, launch
 from tconv.kernels.vectors import take
-from tconv.memory import LINE, Flat, give_back, workspace
+from tconv.memory import LINE, OBJECT_BYTES, Flat, address_of, give_back, workspace
 
 PITCH = LINE // 8  # from the counter of one worker's share to the next: each has a cache line
+LIMIT = 2**62  # elements: how many those arrays have that come at a call, nobody asks
+
+MOST_GIVEN = 4  # of those
+
+# What a row of numbers begins with: who calls the kernel, how many rows there are, how long they are, from where on
+# addresses are counted from the workspace, from where on they come at a call, how many do; and the kernel.
+ENTER, WORKERS, WIDTH, MOVED, GIVEN, COUNT, WORK = range(7)
 
 Scratch = tuple[Any, tuple[int, ...]]  # dtype and shape
 
@@ -29,7 +36,8 @@ Scratch = tuple[Any, tuple[int, ...]]  # dtype and shape
 class Job:
     """What a kernel is told at every call: operands, scratch for each of so many workers; and how many come at a call.
 
-    Operands are numbers, C-contiguous arrays, and tuples with names of both.
+    Operands are numbers, C-contiguous arrays, and tuples with names of both. Each worker reads a row: at its beginning,
+    how it is made; the address of the kernel, those of arrays; then numbers, and sizes of arrays.
     """
 
     def __init__(
@@ -37,31 +45,29 @@ class Job:
     ) -> None:
         self.same, self.own, self.workers, self.threads = same, own, workers, threads
         self.counters = PITCH * (1 + workers)
-        begin = 8 * self.counters  # of scratch, in the workspace
+        assert all(isinstance(number, (int, np.integer)) for number in _numbers(same))
+        addresses = list(_addresses(same))
+        sizes = [size for _, shape in own for size in shape]
+        numbers = [*_numbers(same), *sizes, 0, self.counters, *[LIMIT] * given]
+        moved = WORK + 1 + len(addresses)
+        width = moved + len(own) + 1 + given + len(numbers)
+        begin = 8 * PITCH * (1 + workers + -(-width * workers // PITCH))  # after counters and rows
         offsets, end = [], begin
         for dtype, shape in own:
             offsets.append(end)
             end += -(-prod(shape) * np.dtype(dtype).itemsize // LINE) * LINE
-        assert all(isinstance(number, (int, np.integer)) for number in _numbers(same))
-        addresses = list(_addresses(same))
-        sizes = [size for _, shape in own for size in shape]
-        self._moved = slice(1 + len(addresses), 1 + len(addresses) + len(own) + 1)
-        self._given = slice(self._moved.stop, self._moved.stop + given)
-        numbers = [*_numbers(same), *sizes, 0, self.counters, *[0] * given]
-        row = [0, *addresses, *offsets, 0, *[0] * given, *numbers]
-        self._frames = np.array([row] * workers, np.int64)
-        self._frames[:, self._moved.start : self._moved.stop - 1] += (end - begin) * np.arange(workers)[:, None]
-        self._frames[:, -2 - given] = range(workers)
+        head = [0, workers, width, moved, moved + len(own) + 1, given, 0]
+        self.rows = np.array([[*head, *addresses, *offsets, 0, *[0] * given, *numbers]] * workers, np.int64)
+        self.rows[:, moved : moved + len(own)] += (end - begin) * np.arange(workers)[:, None]
+        self.rows[:, -2 - given] = range(workers)
+        self.address = address_of(self.rows)
         self.size = begin + (end - begin) * workers
+        self.ready = False
 
-    def frames(self, address: int, work: int, given: tuple[Flat, ...]) -> np.ndarray:
-        """A row for each worker: addresses of the kernel and of arrays; then numbers, and sizes of arrays."""
-        frames = self._frames.copy()
-        frames[:, 0] = work
-        frames[:, self._moved] += address
-        frames[:, self._given] = [memory.address for memory in given]
-        frames[:, -len(given) :] = [memory.size for memory in given]
-        return frames
+    def compiled(self, enter: int, work: int) -> None:
+        """From now on it is for the kernel at ``work``, which ``enter`` calls."""
+        self.rows[:, ENTER], self.rows[:, WORK] = enter, work
+        self.ready = True
 
 
 class Worker:
@@ -78,38 +84,58 @@ class Worker:
         ``counters`` are theirs together, zeros at first: see `claim`. ``key`` stands for the types of all these; it is
         None for objects.
         """
-        if key is None or not hasattr(self._dispatcher, "py_func"):
-            counters = np.zeros(job.counters, np.int64)
-            for rank in range(job.workers):
-                scratch = [np.zeros(shape, dtype) for dtype, shape in job.own]
-                self._function(*job.same, *scratch, rank, counters, *(memory.array for memory in given))
-            return int(counters[0])
-        if key not in self._compiled:
-            self._compiled[key] = self._compile(job, given)
-        work, enter = self._compiled[key]
+        if not job.ready:
+            if key is None or not hasattr(self._dispatcher, "py_func"):
+                return self._interpret(job, given)
+            if key not in self._compiled:
+                self._compiled[key] = self._compile(job, given)
+            job.compiled(*self._compiled[key])
         memory = workspace("scratch", job.size)
-        memory.numbers[: job.counters] = 0
-        frames = job.frames(memory.address, work, given)
+        addresses = [flat.address for flat in given] + [0] * (MOST_GIVEN - len(given))
+        said: int
         if job.workers == 1:
-            _alone(enter, frames)
+            said = _alone(job.address, memory.address, *addresses)
         else:
-            launch(_everyone, job.threads, False, enter, frames)
-        said = int(memory.numbers[0])
+            said = launch(_everyone, job.threads, False, job.address, memory.address, *addresses)
         give_back("scratch", memory)
         return said
+
+    def _interpret(self, job: Job, given: tuple[Flat, ...]) -> int:
+        counters = np.zeros(job.counters, np.int64)
+        for rank in range(job.workers):
+            scratch = [np.zeros(shape, dtype) for dtype, shape in job.own]
+            self._function(*job.same, *scratch, rank, counters, *(memory.array for memory in given))
+        return int(counters[0])
 
     def _compile(self, job: Job, given: tuple[Flat, ...]) -> tuple[int, int]:
         scratch = [_array(dtype, len(shape)) for dtype, shape in job.own]
         last = [_array(memory.dtype, 1) for memory in given]
         operands = (*map(_type, job.same), *scratch, types.int64, _array(np.int64, 1), *last)
         entry: Any
-        for entry in (_alone, _everyone):  # both now, as a new shape must not compile anything
-            entry.compile((types.int64, _array(np.int64, 2)))
-        work = _address(self._dispatcher, operands)
-        return work, _address(_enter, (types.TypeRef(types.Tuple(operands)), types.int64))
+        for entry in (_alone, _alone_of_arrays, _everyone):  # all now, as a new shape must not compile anything
+            entry.compile((types.int64,) * 6)
+        enter = _address(_enter, (types.TypeRef(types.Tuple(operands)), types.int64))
+        return enter, _address(self._dispatcher, operands)
 
 
 worker = Worker
+
+
+class Single(NamedTuple):
+    """A kernel and what it is told: all there is to a call but its arrays, which are input, weights, bias, output."""
+
+    kernel: Worker
+    job: Job
+
+    def run(self, *given: np.ndarray) -> int:
+        """Run it on arrays, from their first elements on, where there is one worker and it has been called before.
+
+        In a third of the time: a tiny problem takes no longer than to look at its arrays.
+        """
+        memory = workspace("scratch", self.job.size)
+        said: int = _alone_of_arrays(self.job.address, memory.address, *map(id, given))
+        give_back("scratch", memory)
+        return said
 
 
 @register_jitable
@@ -133,7 +159,7 @@ def _addresses(operands: tuple[Any, ...]) -> Iterator[int]:
     """Those of arrays."""
     for operand in operands:
         if isinstance(operand, np.ndarray):
-            yield operand.__array_interface__["data"][0]
+            yield address_of(operand)
         elif isinstance(operand, tuple):
             yield from _addresses(operand)
 
@@ -190,7 +216,7 @@ def _called(typing, like, frame):
                 yield builder.load(builder.gep(row, [integer(place)]))
                 place += 1
 
-        addresses, numbers = from_place(0), from_place(1 + _count_arrays(operands))
+        addresses, numbers = from_place(WORK), from_place(WORK + 1 + _count_arrays(operands))
 
         def read(type_):
             if isinstance(type_, types.BaseTuple):
@@ -229,19 +255,70 @@ def _entered(typing, enter, frame):
     return types.void(types.int64, types.int64), codegen
 
 
+@intrinsic
+def _numbers_at(typing, address, size):
+    """The ``size`` numbers that lie there."""
+    of_numbers = _array(np.int64, 1)
+
+    def codegen(context, builder, signature, values):
+        step = ir.IntType(64)(8)
+        array = context.make_array(of_numbers)(context, builder)
+        data = builder.inttoptr(values[0], ir.IntType(64).as_pointer())
+        numba.np.arrayobj.populate_array(array, data, [values[1]], [step], step, None)
+        return array._getvalue()
+
+    return of_numbers(types.int64, types.int64), codegen
+
+
+@register_jitable
+def _first(array):
+    """Where the first element of an array object lies: what `address_of` reads."""
+    return _numbers_at(array + OBJECT_BYTES, 1)[0]
+
+
+@register_jitable
+def _tell(job, memory, a, b, c, d):
+    """Set counters to zero in the workspace, and write rows after them."""
+    head = _numbers_at(job, WORK)
+    workers, width, moved, given = head[WORKERS], head[WIDTH], head[MOVED], head[GIVEN]
+    rows, counters = _numbers_at(job, workers * width), PITCH * (1 + workers)
+    to = _numbers_at(memory, counters + workers * width)
+    to[:counters] = 0
+    for at in range(0, workers * width, width):
+        for n in range(width):
+            to[counters + at + n] = rows[at + n]
+        for n in range(moved, given):
+            to[counters + at + n] += memory
+        for n, address in enumerate((a, b, c, d)):
+            if n < head[COUNT]:
+                to[counters + at + given + n] = address
+    return to
+
+
 def _enter(like, frame):
     _called(like, frame)
 
 
-def _alone(enter, frames):
-    _entered(enter, frames.ctypes.data)
+def _alone(job, memory, a, b, c, d):
+    told = _tell(job, memory, a, b, c, d)
+    _entered(_numbers_at(job, WORK)[ENTER], memory + 8 * PITCH * 2)
+    return told[0]
+
+
+def _alone_of_arrays(job, memory, a, b, c, d):
+    return _alone(job, memory, _first(a), _first(b), _first(c), _first(d))
 
 
 _enter = cached(numba.njit(nogil=True, no_cfunc_wrapper=True), _enter)
 _alone = cached(numba.njit(nogil=True), _alone)
+_alone_of_arrays = cached(numba.njit(nogil=True), _alone_of_arrays)
 
 
 @compiled
-def _everyone(enter, frames):
-    for worker in prange(frames.shape[0]):
-        _entered(enter, frames[worker].ctypes.data)
+def _everyone(job, memory, a, b, c, d):
+    told = _tell(job, memory, a, b, c, d)
+    head = _numbers_at(job, WORK)
+    workers, width, enter = head[WORKERS], head[WIDTH], head[ENTER]
+    for worker in prange(workers):
+        _entered(enter, memory + 8 * (PITCH * (1 + workers) + worker * width))
+    return told[0]

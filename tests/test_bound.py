@@ -1,0 +1,142 @@
+"""Bound calls: the same bits as the first call, for whatever may come after it."""
+
+from __future__ import annotations
+
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import numba
+import numpy as np
+import pytest
+
+import tconv
+from tconv import memory
+from tconv.layers import REMEMBERED
+
+rng = np.random.default_rng(0)
+compiled = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled, so nothing is bound")
+
+
+def normal(*shape, dtype="f4"):
+    whole = rng.standard_normal((*shape, 2)) * 8
+    return (whole @ (1, 1j)).astype(dtype) if dtype[0] == "c" else whole[..., 0].astype(dtype)
+
+
+LAYERS = {
+    "polyphase": ((8, 8, 3, 3), {"method": "polyphase"}, (1, 8, 4, 5)),
+    "channels last": ((8, 8, 3, 3), {"method": "polyphase", "layout": "N...C"}, (1, 4, 5, 8)),
+    "strided": ((8, 8, 4, 4), {"method": "polyphase", "stride": 2, "padding": 1, "groups": 2}, (2, 8, 4, 5)),
+    "overlap_add": ((3, 1, 2, 2), {"method": "overlap_add", "stride": 2}, (1, 3, 4, 4)),
+    "depthwise": ((4, 1, 3, 3), {"method": "depthwise", "groups": 4, "padding": 1}, (1, 4, 6, 6)),
+    "winograd": ((8, 8, 3, 3), {"method": "winograd"}, (1, 8, 6, 6)),
+    "one axis": ((2, 2, 5), {"method": "polyphase"}, (2, 9)),
+}
+
+
+def bound_of(layer):
+    return [bound for bound in layer._bound.values() if bound is not None]
+
+
+def layer_of(name, dtype="f4", **more):
+    w_shape, options, x_shape = LAYERS[name]
+    w = normal(*w_shape, dtype=dtype)
+    channels = w_shape[1] * options.get("groups", 1)
+    return tconv.ConvTranspose(w, normal(channels, dtype=dtype), **options, **more), normal(*x_shape, dtype=dtype)
+
+
+@compiled
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i4", "c8"])
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_bound_call_has_the_bits_of_the_first(name, dtype):
+    real = ("overlap_add", "depthwise", "winograd")
+    if (dtype == "c8" and name in real) or (dtype == "i4" and name == "winograd"):
+        pytest.skip("not for this dtype")
+    layer, x = layer_of(name, dtype)
+    first = layer(x)
+    assert len(bound_of(layer)) == (name != "channels last" and dtype != "c8")  # their inputs are copied first
+    for _ in range(3):
+        again = layer(x)
+        assert again.tobytes() == first.tobytes()
+        assert (again.shape, again.dtype, again.strides) == (first.shape, first.dtype, first.strides)
+    other = normal(*x.shape, dtype=dtype)
+    assert layer(other).tobytes() == pickle.loads(pickle.dumps(layer))(other).tobytes()
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_inputs_of_one_shape_that_lie_otherwise(name):
+    layer, x = layer_of(name)
+    wide = np.zeros((*x.shape[:-1], 2 * x.shape[-1]), "f4")
+    raw = np.zeros(x.nbytes + 1, "u1")[1:].view("f4").reshape(x.shape)
+    views = [
+        x, x.copy(), x[..., ::-1], x[::-1], x.copy("F"), wide[..., ::2], wide[..., 1::2], wide[..., ::-2], raw,
+        x.astype(">f4"), x.astype("f8"), x.astype("f2"), np.broadcast_to(x[..., :1], x.shape), x,
+    ]  # fmt: skip
+    for view in views * 2:
+        if view.flags.writeable and not np.shares_memory(view, x):
+            view[...] = normal(*x.shape)
+        want = pickle.loads(pickle.dumps(layer))(view)
+        got = layer(view)
+        assert got.dtype == want.dtype
+        assert got.tobytes() == want.tobytes()
+    assert len(layer._bound) <= REMEMBERED
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_values_that_the_algorithm_declines(name):
+    layer, x = layer_of(name)
+    layer(x)
+    x.flat[3] = np.inf
+    with np.errstate(invalid="ignore"):
+        want = pickle.loads(pickle.dumps(layer))(x)
+        np.testing.assert_array_equal(layer(x), want)
+    x.flat[3] = 0
+    assert np.isfinite(layer(x)).all()
+
+
+def test_more_shapes_than_are_remembered():
+    layer, _ = layer_of("polyphase")
+    inputs = [normal(1, 8, 3, n) for n in range(3, 3 + 2 * REMEMBERED)]
+    first = [layer(x).tobytes() for x in inputs]
+    assert len(layer._bound) <= REMEMBERED
+    assert [layer(x).tobytes() for x in inputs] == first
+
+
+@compiled
+def test_only_small_problems_are_bound():
+    layer, x = layer_of("polyphase", threads=2)
+    layer(x)
+    assert len(bound_of(layer)) == 1
+    layer(normal(8, 8, 64, 64))
+    assert len(bound_of(layer)) == 1
+
+
+@compiled
+def test_threads_switched_off_for_a_while():
+    """What is bound then would stay on one thread."""
+    layer, x = layer_of("polyphase")
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        want = layer(x)
+        assert not bound_of(layer)
+    finally:
+        numba.set_num_threads(before)
+    assert layer(x).tobytes() == want.tobytes()
+
+
+def test_several_threads_at_once():
+    layer, x = layer_of("strided")
+    inputs = [x + n for n in range(64)]
+    want = [layer(x).tobytes() for x in inputs]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(20):
+            assert [y.tobytes() for y in pool.map(layer, inputs)] == want
+
+
+def test_address():
+    """That it is read where it lies is an assumption that this tests; were it false, NumPy would be asked."""
+    whole = np.zeros((4, 6, 8))
+    views = (whole, whole[1], whole[::2, 1:, ::-1], whole.T, whole[2:2], whole.view("u1"), np.float32(1).reshape(1))
+    for view in views:
+        assert memory.address_of(view) == view.__array_interface__["data"][0] == memory._asked(view)
+    assert memory.READABLE
