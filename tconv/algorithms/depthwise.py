@@ -60,7 +60,7 @@ def supports(problem: Problem) -> str | None:
 @lru_cache(maxsize=512)
 def scheme(problem: Problem) -> Scheme | None:
     """The tables, the same for any number of threads, and so are the bits; None if no output has more than its bias."""
-    axes = [phase(axis, problem.operator) for axis in problem.axes]
+    axes = [phase(axis, problem.operator, aligned=False) for axis in problem.axes]
     if min(axis.count for axis in axes) == 0:
         return None
     lanes, itemsize = lanes_of(problem.dtype), 8 if problem.dtype == "object" else np.dtype(problem.dtype).itemsize

@@ -7,6 +7,7 @@ its phases, and written.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from llvmlite import ir
@@ -14,12 +15,15 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload, register_jitable
 
-from tconv.kernels.interleave import interleave
+from tconv.kernels.interleave import interleave, store_line, woven
+from tconv.kernels.launch import inlined
 from tconv.kernels.rearrange import copy_line
 from tconv.kernels.vectors import INT, data_of, expect, load_vector, multiply_add, splat, store_vector, vector_type
 from tconv.kernels.workers import claim, worker
 
 TOGETHER = 4  # vectors of sums
+WOVEN = {1: 4, 2: 4, 3: 2, 4: 2}  # of so many streams, so many vectors each are woven straight from registers
+MOST_WOVEN = max(WOVEN)
 
 
 class Depthwise(NamedTuple):
@@ -56,6 +60,48 @@ def sum_line(columns, lanes, taps, plane, at, offsets, first, w, w_at, sums, to)
         sums[to + c] = total
 
 
+def sum_and_weave(
+    streams, columns, lanes, segments, combination, plane, at, offsets, w, w_at, bias, bias_at, low, high, y, to
+):  # fmt: skip
+    """The sums of all ``streams``, and the bias, in outputs ``to + low <= e < to + high`` of a line, by turns."""
+    for e in range(low, min(high, columns * streams)):
+        first, taps = segments[combination, e % streams, 0], segments[combination, e % streams, 1]
+        total = 0
+        for k in range(first, first + taps):
+            total = total + w[w_at + k] * plane[at + offsets[k] + e // streams]
+        y[to + e] = bias[bias_at] + total
+
+
+def _sums(
+    builder: ir.IRBuilder, taps: ir.Value, source: ir.Value, table: ir.Value, weights: ir.Value, vector: ir.VectorType,
+    count: int,
+) -> list[ir.Value]:  # fmt: skip
+    """``count`` vectors of sums over ``taps``, side by side from ``source`` on."""
+    cells = [cgutils.alloca_once_value(builder, ir.Constant(vector, None)) for _ in range(count)]
+    for cell in cells:
+        builder.store(ir.Constant(vector, None), cell)
+    with cgutils.for_range(builder, taps, intp=INT) as tap:
+        weight = splat(builder, builder.load(builder.gep(weights, [tap.index])), vector)
+        here = builder.gep(source, [builder.load(builder.gep(table, [tap.index]))])
+        for j, cell in enumerate(cells):
+            loaded = load_vector(builder, here, INT(j * vector.count), vector)
+            builder.store(multiply_add(builder, weight, loaded, builder.load(cell)), cell)
+    return [builder.load(cell) for cell in cells]
+
+
+def _parts(builder: ir.IRBuilder, columns: ir.Value, lanes: int, together: int) -> Iterator[tuple[int, ir.Value]]:
+    """Loops over ``columns``, some vectors at a time, then fewer; in each, how many, and the first column."""
+    done, count = INT(0), together
+    while count:  # one vector less takes as long
+        width = INT(lanes * count)
+        more = INT(lanes * max(1, count // 2) - 1)
+        fitting = builder.sdiv(builder.add(builder.sub(columns, done), more), width)
+        end = builder.add(done, builder.mul(fitting, width))
+        with cgutils.for_range_slice(builder, done, end, width, intp=INT) as (column, _):
+            yield count, column
+        done, count = end, count // 2
+
+
 @intrinsic
 def _summed(typing, columns, taps, plane, at, offsets, first, w, w_at, sums, to):
     def codegen(context, builder, signature, values):
@@ -65,31 +111,10 @@ def _summed(typing, columns, taps, plane, at, offsets, first, w, w_at, sums, to)
             builder.gep(base, [start]) for base, start in ((source, at), (table, first), (weights, w_at), (target, to))
         )
         vector = vector_type(sums)
-        lanes = INT(vector.count)
-
-        def add(column, count):
-            cells = [cgutils.alloca_once(builder, vector) for _ in range(count)]
-            for cell in cells:
-                builder.store(ir.Constant(vector, None), cell)
-            with cgutils.for_range(builder, taps, intp=INT) as tap:
-                weight = splat(builder, builder.load(builder.gep(weights, [tap.index])), vector)
-                here = builder.gep(source, [builder.add(builder.load(builder.gep(table, [tap.index])), column)])
-                for j, cell in enumerate(cells):
-                    loaded = load_vector(builder, here, INT(j * vector.count), vector)
-                    builder.store(multiply_add(builder, weight, loaded, builder.load(cell)), cell)
-            for j, cell in enumerate(cells):
-                store_vector(builder, builder.load(cell), target, builder.add(column, INT(j * vector.count)))
-
-        done = INT(0)
-        for count in (TOGETHER, TOGETHER // 2, 1):  # one vector less takes as long
-            width = builder.mul(lanes, INT(count))
-            left = builder.sub(columns, done)
-            more = builder.sub(builder.mul(lanes, INT(max(1, count // 2))), INT(1))
-            fitting = builder.sdiv(builder.add(left, more), width)
-            end = builder.add(done, builder.mul(fitting, width))
-            with cgutils.for_range_slice(builder, done, end, width, intp=INT) as (column, _):
-                add(column, count)
-            done = end
+        for count, column in _parts(builder, columns, vector.count, TOGETHER):
+            found = _sums(builder, taps, builder.gep(source, [column]), table, weights, vector, count)
+            for j, total in enumerate(found):
+                store_vector(builder, total, target, builder.add(column, INT(j * vector.count)))
         return context.get_dummy_value()
 
     n = types.int64
@@ -100,6 +125,66 @@ def _summed(typing, columns, taps, plane, at, offsets, first, w, w_at, sums, to)
 def _sum_line(columns, lanes, taps, plane, at, offsets, first, w, w_at, sums, to):
     def call(columns, lanes, taps, plane, at, offsets, first, w, w_at, sums, to):
         _summed(columns, taps, plane, at, offsets, first, w, w_at, sums, to)
+
+    return call
+
+
+@intrinsic
+def _summed_and_woven(
+    typing, streams, columns, segments, combination, plane, at, offsets, w, w_at, bias, bias_at, low, high, y, to
+):
+    def codegen(context, builder, signature, values):
+        streams, columns, _, combination, _, at, _, _, w_at, _, bias_at, low, high, _, to = values
+        pairs, source, table, weights, biases, target = (
+            data_of(context, builder, signature.args[i], values[i]) for i in (2, 4, 6, 7, 9, 13)
+        )
+        pairs = builder.gep(pairs, [builder.mul(builder.mul(combination, streams), INT(2))])
+        source, weights, target = (
+            builder.gep(base, [start]) for base, start in ((source, at), (weights, w_at), (target, to))
+        )
+        vector = vector_type(y)
+        added = splat(builder, builder.load(builder.gep(biases, [bias_at])), vector)
+        add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
+        written = builder.append_basic_block("written")
+        choice = builder.switch(streams, written)
+        for number, together in WOVEN.items():
+            block = builder.append_basic_block(f"weave_{number}")
+            choice.add_case(INT(number), block)
+            builder.position_at_end(block)
+            segment = [[builder.load(builder.gep(pairs, [INT(2 * u + i)])) for i in (0, 1)] for u in range(number)]
+            for count, column in _parts(builder, columns, vector.count, together):
+                here = builder.gep(source, [column])
+                sums = [
+                    _sums(
+                        builder, taps, here, builder.gep(table, [first]), builder.gep(weights, [first]), vector, count
+                    )
+                    for first, taps in segment
+                ]  # fmt: skip
+                done = builder.mul(column, INT(number))
+                line = [
+                    piece
+                    for rows in zip(*sums, strict=True)
+                    for piece in woven(builder, [add(row, added) for row in rows])
+                ]
+                store_line(builder, line, builder.sub(low, done), builder.sub(high, done), builder.gep(target, [done]))
+            builder.branch(written)
+        builder.position_at_end(written)
+        return context.get_dummy_value()
+
+    n = types.int64
+    return types.void(n, n, segments, n, plane, n, offsets, w, n, bias, n, n, n, y, n), codegen
+
+
+@overload(sum_and_weave, jit_options={"forceinline": True})
+def _sum_and_weave(
+    streams, columns, lanes, segments, combination, plane, at, offsets, w, w_at, bias, bias_at, low, high, y, to
+):
+    def call(
+        streams, columns, lanes, segments, combination, plane, at, offsets, w, w_at, bias, bias_at, low, high, y, to
+    ):
+        _summed_and_woven(
+            streams, columns, segments, combination, plane, at, offsets, w, w_at, bias, bias_at, low, high, y, to
+        )
 
     return call
 
@@ -134,7 +219,7 @@ def _fill(lanes, axes, begin, counts, line, x, from_, plane):
             plane[at + i] = 0
 
 
-@register_jitable
+@inlined
 def _write_line(
     shape, axes, segments, combination, columns, at, offsets, bias_rows, group, plane, w, bias, sums, low, high, y, to
 ):  # fmt: skip
@@ -143,15 +228,22 @@ def _write_line(
     streams = segments.shape[1]
     step = axes[Y_STEP, last]
     for channel in range(shape.channels_out):
-        w_at = (group * shape.channels_out + channel) * shape.taps
+        number = group * shape.channels_out + channel
+        w_at, line = number * shape.taps, to + channel * shape.y_channel
+        if step == 1:
+            expect(y, line + low, line + high)
+            if streams <= MOST_WOVEN:
+                sum_and_weave(
+                    streams, columns, shape.lanes, segments, combination, plane, at, offsets, w, w_at, bias, number,
+                    low, high, y, line,
+                )  # fmt: skip
+                continue
         for begin in range(0, columns, shape.columns):
             count = min(columns - begin, shape.columns)
             low_here, high_here = max(0, low - begin * streams), min(count * streams, high - begin * streams)
             if low_here >= high_here:
                 continue
-            out = to + channel * shape.y_channel + begin * streams * step
-            if step == 1:
-                expect(y, out + low_here, out + high_here)
+            out = line + begin * streams * step
             for u in range(streams):
                 first, taps = segments[combination, u, 0], segments[combination, u, 1]
                 sum_line(
@@ -165,9 +257,7 @@ def _write_line(
                 )  # fmt: skip
             else:
                 for e in range(low_here, high_here):
-                    y[out + e * step] = (
-                        bias[group * shape.channels_out + channel] + sums[e % streams * shape.columns + e // streams]
-                    )
+                    y[out + e * step] = bias[number] + sums[e % streams * shape.columns + e // streams]
 
 
 @worker

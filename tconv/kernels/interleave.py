@@ -161,18 +161,23 @@ def _weave(
         ]
         line = woven(builder, parts)
         done = builder.mul(loop.index, width)
-        first, last = builder.sub(low, done), builder.sub(high, done)
-        here = builder.gep(target, [done])
-        whole = builder.and_(builder.icmp_signed("<=", first, INT(0)), builder.icmp_signed(">=", last, width))
-        with builder.if_else(whole, likely=True) as (everything, edges):
-            with everything:
-                for number, piece in enumerate(line):
-                    store_vector(builder, piece, here, INT(number * vector.count))
-            with edges:
-                for number, piece in enumerate(line):
-                    before = INT(number * vector.count)
-                    low_here, high_here = builder.sub(first, before), builder.sub(last, before)
-                    store_between(builder, piece, low_here, high_here, builder.gep(here, [before]))
+        store_line(builder, line, builder.sub(low, done), builder.sub(high, done), builder.gep(target, [done]))
+
+
+def store_line(builder: ir.IRBuilder, line: list[ir.Value], low: ir.Value, high: ir.Value, target: ir.Value) -> None:
+    """Store vectors side by side, of their lanes only those from ``low`` to ``high``."""
+    lanes = line[0].type.count
+    width = INT(len(line) * lanes)
+    whole = builder.and_(builder.icmp_signed("<=", low, INT(0)), builder.icmp_signed(">=", high, width))
+    with builder.if_else(whole, likely=True) as (everything, edges):
+        with everything:
+            for number, piece in enumerate(line):
+                store_vector(builder, piece, target, INT(number * lanes))
+        with edges:
+            for number, piece in enumerate(line):
+                before = INT(number * lanes)
+                low_here, high_here = builder.sub(low, before), builder.sub(high, before)
+                store_between(builder, piece, low_here, high_here, builder.gep(target, [before]))
 
 
 def woven(builder: ir.IRBuilder, parts: list[ir.Value]) -> list[ir.Value]:

@@ -75,7 +75,9 @@ class Worker:
 
     def __init__(self, function: Callable[..., None]) -> None:
         self._function = function
-        self._dispatcher = cached(numba.njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True), function)
+        self._dispatcher = cached(
+            numba.njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, _nrt=False), function
+        )
         self._compiled: dict[Any, tuple[int, int]] = {}
 
     def __call__(self, job: Job, key: Any, *given: Flat) -> int:
