@@ -16,6 +16,8 @@ CASES = {
     "line, dilated": problem(T, axis(1500, 3, 3, 2, crop=4, end=-3)),
     "plane": problem(T, axis(61, 4, 2, crop=1), axis(530, 4, 2, crop=1), groups=3, batch=2),
     "stride 7": problem(T, axis(20, 3, 7), axis(70, 9, 7, crop=2), channels_out=3),
+    "stride 4": problem(T, axis(20, 8, 4, crop=2), axis(150, 8, 4, crop=2), groups=2),
+    "stride 3": problem(T, axis(7, 5, 3, crop=1), axis(131, 5, 3, crop=1), channels_out=2),
     "stride above kernel": problem(T, axis(9, 2, 3), axis(33, 3, 6, crop=-2, end=-4), groups=2),
     "stride 1": problem(T, axis(40, 3, crop=1), axis(57, 5, crop=2), groups=4),
     "volume": problem(T, axis(9, 3, 2, crop=1), axis(10, 4, 2, crop=1), axis(33, 4, 2, crop=1), groups=2),
@@ -64,6 +66,48 @@ def test_layouts(layout):
         tconv.conv_transpose(x, w, stride=2, groups=5, layout=layout, method=m) for m in ("depthwise", "scatter")
     )
     np.testing.assert_array_equal(got, want)
+
+
+SIDE_BY_SIDE = {
+    "line": ((40,), (5,), {"stride": 3, "padding": 2}),
+    "plane": ((20, 9), (4, 4), {"stride": 2, "padding": 1}),
+    "stride 1": ((7, 13), (3, 2), {"padding": "same"}),
+    "k < s": ((5, 6), (2, 2), {"stride": 3, "output_padding": 2}),
+    "dilated": ((6, 7), (3, 3), {"stride": 2, "dilation": 3, "padding": (1, 4)}),
+    "volume": ((6, 5, 9), (3, 2, 3), {"stride": 2, "padding": 1}),
+    "one input": ((1, 1), (16, 9), {"stride": 8}),
+}
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i8", "object"])
+@pytest.mark.parametrize("groups", [3, 16, 21, 48, 70])
+@pytest.mark.parametrize("case", SIDE_BY_SIDE)
+def test_channels_side_by_side(case, groups, dtype, monkeypatch):
+    """Vectors run over channels, in bands as well; the same bits as where they run over positions."""
+    monkeypatch.setattr(depthwise, "PLANE_BYTES", 4096)
+    depthwise.scheme.cache_clear()
+    depthwise._placed.cache_clear()
+    size, kernel, options = SIDE_BY_SIDE[case]
+    rng = np.random.default_rng(0)
+    x, w, bias = (rng.standard_normal(shape) for shape in ((2, groups, *size), (groups, 1, *kernel), groups))
+    if dtype in ("i8", "object"):
+        x, w, bias = (np.rint(4 * of).astype("i8") for of in (x, w, bias))
+    x, w, bias = (of.astype(dtype) for of in (x, w, bias))
+    last = np.ascontiguousarray(np.moveaxis(x, 1, -1))
+    for function in (tconv.conv_transpose, tconv.conv) if options.get("padding") == "same" else (tconv.conv_transpose,):
+        want = function(x, w, bias, groups=groups, method="depthwise", **options)
+        for threads in (1, 2):
+            got = function(
+                last, w, bias, groups=groups, method="depthwise", layout="N...C", threads=threads, **options
+            )  # fmt: skip
+            np.testing.assert_array_equal(np.moveaxis(got, -1, 1), want)
+        room = np.full((*got.shape[:-1], groups + 3), 7).astype(dtype)  # channels with something between them
+        out = room[..., :groups]
+        function(last, w, bias, groups=groups, method="depthwise", layout="N...C", out=out, **options)
+        np.testing.assert_array_equal(out, got)
+        assert (room[..., groups:] == 7).all()
+    depthwise.scheme.cache_clear()
+    depthwise._placed.cache_clear()
 
 
 def test_it_is_chosen_where_it_is_quicker():

@@ -58,8 +58,11 @@ def supports(problem: Problem) -> str | None:
 
 
 @lru_cache(maxsize=512)
-def scheme(problem: Problem) -> Scheme | None:
-    """The tables, the same for any number of threads, and so are the bits; None if no output has more than its bias."""
+def scheme(problem: Problem, together: int = 1) -> Scheme | None:
+    """The tables, the same for any number of threads, and so are the bits; None if no output has more than its bias.
+
+    For ``together`` groups that lie side by side, one or all.
+    """
     axes = [phase(axis, problem.operator, aligned=False) for axis in problem.axes]
     if min(axis.count for axis in axes) == 0:
         return None
@@ -67,12 +70,12 @@ def scheme(problem: Problem) -> Scheme | None:
     *outer, last = axes
     lows, reaches = zip(*map(_reach, axes), strict=True)
     slack = TOGETHER * lanes
-    line = last.count + reaches[-1]
+    line = together * (last.count + reaches[-1])
     steps = [line * prod(axis.count + reach for axis, reach in zip(axes[a + 1 : -1], reaches[a + 1 : -1], strict=True))
              for a in range(len(outer))]  # fmt: skip
-    first_step = steps[0] if outer else 1
+    first_step = steps[0] if outer else together
     band = max(1, PLANE_BYTES // itemsize // first_step - reaches[0])
-    bands = max(ceil(axes[0].count / band), ceil(UNITS / (problem.batch * problem.groups)))
+    bands = max(ceil(axes[0].count / band), ceil(UNITS * together / (problem.batch * problem.groups)))
     band = min(axes[0].count, max(ceil(axes[0].count / bands), reaches[0]))  # or a band would be mostly margin
     combinations = list(product(*(axis.phases for axis in outer)))
     residues = np.array([[one.residue for one in phases] for phases in combinations], np.int64)
@@ -87,13 +90,14 @@ def scheme(problem: Problem) -> Scheme | None:
             chosen = list(product(*(of.taps for of in phases), one.taps)) if one else []
             segments.append((len(taps), len(chosen)))
             for tap in chosen:
-                places = zip(tap, lows, (*steps, 1), strict=True)
+                places = zip(tap, lows, (*steps, together), strict=True)
                 offsets.append(sum((along.offset - low) * step for along, low, step in places))
                 taps.append(sum(along.index * pitch for along, pitch in zip(tap, pitches, strict=True)))
     shape = Depthwise(
         lanes=lanes,
         batch=problem.batch,
         groups=problem.groups,
+        together=together,
         channels_out=problem.channels_out,
         taps=len(taps),
         columns=slack * max(1, min(8, SUMS // (slack * last.stride))),
@@ -109,7 +113,7 @@ def scheme(problem: Problem) -> Scheme | None:
     table = np.array([
         [axis.count for axis in axes], [axis.first for axis in axes], lows, reaches, [axis.length for axis in axes],
         [axis.stride for axis in axes], [axis.origin for axis in axes], [axis.size_out for axis in axes],
-        [*steps, 1], zeros, zeros,
+        [*steps, together], zeros, zeros,
     ])  # fmt: skip
     rows = band + reaches[0] if outer else 1
     return Scheme(
@@ -120,7 +124,7 @@ def scheme(problem: Problem) -> Scheme | None:
         offsets=np.array(offsets, np.int64),
         bias_rows=np.array([[0, channel] for channel in range(problem.channels_out)], np.int64),
         taps=np.array(taps, np.int64),
-        plane_size=first_step * rows + slack if outer else band + reaches[0] + 2 * slack,
+        plane_size=first_step * rows + slack if outer else together * (band + reaches[0]) + 2 * slack,
         covers=all(axis.complete for axis in axes) and not any(axis.idle for axis in outer),
         time=_time(problem, axes, shape, reaches),
     )
@@ -170,7 +174,7 @@ def prepare(problem: Problem, w: np.ndarray, threads: int) -> Flat | None:
 def forward(
     problem: Problem, packed: Flat, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int
 ) -> bool:
-    """Line by line."""
+    """Line by line, or all channels of a position."""
     best = scheme(problem)
     if best is None:
         fill(bias, y)
@@ -203,9 +207,12 @@ def single(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], t
 @lru_cache(maxsize=128)
 def _placed(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], threads: int) -> Job:
     """What the kernel is told for an input and an output with these steps."""
-    best = scheme(problem)
-    assert best is not None
     (x_batch, x_group, _, *x_steps), (y_batch, y_group, y_channel, *y_steps) = source, target
+    groups, lanes = problem.groups, lanes_of(problem.dtype)
+    side_by_side = x_group == y_group == 1 and x_steps[-1] == y_steps[-1] == groups and problem.channels_out == 1
+    together = groups if side_by_side and groups >= lanes and groups > 1 else 1
+    best = scheme(problem, together)
+    assert best is not None
     shape = best.shape._replace(x_batch=x_batch, x_group=x_group, y_batch=y_batch, y_group=y_group, y_channel=y_channel)
     axes = best.axes.copy()
     axes[depthwise.X_STEP], axes[depthwise.Y_STEP] = x_steps, y_steps
@@ -214,7 +221,8 @@ def _placed(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], 
         *[(np.int64, (n_axes,))] * 3,
         (problem.dtype, (best.plane_size,)),
         (problem.dtype, (best.segments.shape[1] * shape.columns,)),
+        (problem.dtype, ((shape.taps + 1) * together,)),
     )
-    workers = min(threads, shape.batch * shape.groups * shape.bands)
+    workers = min(threads, shape.batch * groups // together * shape.bands)
     same = (shape, axes, best.residues, best.segments, best.offsets, best.bias_rows)
     return Job(same, 4, own, workers, threads)

@@ -2,7 +2,8 @@
 
 A unit of work is one channel of one image, or a band of it along the first axis. Its inputs are copied once, with the
 zeros around them, so that every tap reads whole vectors; then each line of outputs is summed, tap by tap, woven from
-its phases, and written.
+its phases, and written. Where the channels of a position lie side by side, a unit is all of them, and vectors run over
+them.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tconv.kernels.vectors import INT, data_of, expect, load_vector, multiply_ad
 from tconv.kernels.workers import claim, worker
 
 TOGETHER = 4  # vectors of sums
+ABREAST = {1: 4, 2: 4, 3: 2, 4: 2}  # so many vectors of channels, of so many outputs at once
 WOVEN = {1: 4, 2: 4, 3: 2, 4: 2}  # of so many streams, so many vectors each are woven straight from registers
 MOST_WOVEN = max(WOVEN)
 
@@ -32,6 +34,7 @@ class Depthwise(NamedTuple):
     lanes: int
     batch: int
     groups: int
+    together: int  # groups that lie side by side: all or one
     channels_out: int
     taps: int  # of one channel out
     columns: int  # of a line that are summed at a time
@@ -129,6 +132,86 @@ def _sum_line(columns, lanes, taps, plane, at, offsets, first, w, w_at, sums, to
     return call
 
 
+def sum_channels(
+    count, vectors, lanes, taps, plane, at, apart, offsets, first, w, w_at, pitch, bias_at, y, to, step
+):  # fmt: skip
+    """Sums of some vectors of channels, of ``count`` outputs ``step`` apart that read inputs ``apart``.
+
+    The weights of a tap lie ``pitch`` after those of the one before.
+    """
+    for n in range(count):
+        for c in range(vectors * lanes):
+            total = 0
+            for k in range(first, first + taps):
+                total = total + w[w_at + k * pitch + c] * plane[at + n * apart + offsets[k] + c]
+            y[to + n * step + c] = w[bias_at + c] + total
+
+
+@intrinsic
+def _summed_channels(
+    typing, count, vectors, taps, plane, at, apart, offsets, first, w, w_at, pitch, bias_at, y, to, step
+):
+    def codegen(context, builder, signature, values):
+        count, vectors, taps, _, at, apart, _, first, _, w_at, pitch, bias_at, _, to, step = values
+        source, table, weights, target = (
+            data_of(context, builder, signature.args[i], values[i]) for i in (3, 6, 8, 12)
+        )
+        biases = builder.gep(weights, [bias_at])
+        weights = builder.gep(weights, [builder.add(w_at, builder.mul(first, pitch))])
+        source, table, target = (
+            builder.gep(base, [start]) for base, start in ((source, at), (table, first), (target, to))
+        )
+        vector = vector_type(y)
+        add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
+
+        def outputs(n, number, width):
+            """``number`` of them from the one numbered ``n`` on, ``width`` vectors each."""
+            cells = [[cgutils.alloca_once(builder, vector) for _ in range(width)] for _ in range(number)]
+            for cell in (cell for row in cells for cell in row):
+                builder.store(ir.Constant(vector, None), cell)
+            inputs = [builder.gep(source, [builder.mul(builder.add(n, INT(i)), apart)]) for i in range(number)]
+            with cgutils.for_range(builder, taps, intp=INT) as tap:
+                offset = builder.load(builder.gep(table, [tap.index]))
+                rows = builder.gep(weights, [builder.mul(tap.index, pitch)])
+                for j in range(width):
+                    weight = load_vector(builder, rows, INT(j * vector.count), vector)
+                    for here, row in zip(inputs, cells, strict=True):
+                        loaded = load_vector(builder, here, builder.add(offset, INT(j * vector.count)), vector)
+                        builder.store(multiply_add(builder, weight, loaded, builder.load(row[j])), row[j])
+            for i, row in enumerate(cells):
+                there = builder.gep(target, [builder.mul(builder.add(n, INT(i)), step)])
+                for j, cell in enumerate(row):
+                    bias = load_vector(builder, biases, INT(j * vector.count), vector)
+                    store_vector(builder, add(bias, builder.load(cell)), there, INT(j * vector.count))
+
+        summed = builder.append_basic_block("summed")
+        choice = builder.switch(vectors, summed)
+        for width, together in ABREAST.items():
+            block = builder.append_basic_block(f"channels_{width}")
+            choice.add_case(INT(width), block)
+            builder.position_at_end(block)
+            whole = builder.mul(builder.sdiv(count, INT(together)), INT(together))
+            for begin, end, number in ((INT(0), whole, together), (whole, count, 1)):
+                with cgutils.for_range_slice(builder, begin, end, INT(number), intp=INT) as (n, _):
+                    outputs(n, number, width)
+            builder.branch(summed)
+        builder.position_at_end(summed)
+        return context.get_dummy_value()
+
+    n = types.int64
+    return types.void(n, n, n, plane, n, n, offsets, n, w, n, n, n, y, n, n), codegen
+
+
+@overload(sum_channels, jit_options={"forceinline": True})
+def _sum_channels(count, vectors, lanes, taps, plane, at, apart, offsets, first, w, w_at, pitch, bias_at, y, to, step):
+    def call(count, vectors, lanes, taps, plane, at, apart, offsets, first, w, w_at, pitch, bias_at, y, to, step):
+        _summed_channels(
+            count, vectors, taps, plane, at, apart, offsets, first, w, w_at, pitch, bias_at, y, to, step
+        )  # fmt: skip
+
+    return call
+
+
 @intrinsic
 def _summed_and_woven(
     typing, streams, columns, segments, combination, plane, at, offsets, w, w_at, bias, bias_at, low, high, y, to
@@ -190,8 +273,11 @@ def _sum_and_weave(
 
 
 @register_jitable
-def _fill(lanes, axes, begin, counts, line, x, from_, plane):
-    """Copy the inputs that a unit's positions read, line by line, with zeros where there are none."""
+def _fill(lanes, unit, axes, begin, counts, line, x, from_, plane):
+    """Copy the inputs that a unit's positions read, line by line, with zeros where there are none.
+
+    A position holds ``unit`` numbers; if several, positions lie as far apart in the input, too.
+    """
     last = axes.shape[1] - 1
     lines = 1
     for a in range(last):
@@ -200,6 +286,7 @@ def _fill(lanes, axes, begin, counts, line, x, from_, plane):
     cells = counts[last] + axes[REACH, last]
     low = min(max(0, -start), cells)
     high = max(low, min(cells, axes[SIZE, last] - start))
+    step = axes[X_STEP, last] if unit == 1 else 1
     for number in range(lines):
         rest = number
         source = from_ + (start + low) * axes[X_STEP, last]
@@ -212,11 +299,43 @@ def _fill(lanes, axes, begin, counts, line, x, from_, plane):
             held = held and index >= 0 and index < axes[SIZE, a]
             source += index * axes[X_STEP, a]
         end = high if held else low
-        for i in range(low):
+        for i in range(low * unit):
             plane[at + i] = 0
-        copy_line(lanes, end - low, axes[X_STEP, last], 1, x, source, plane, at + low)
-        for i in range(end, line):
+        copy_line(lanes, (end - low) * unit, step, 1, x, source, plane, at + low * unit)
+        for i in range(end * unit, line):
             plane[at + i] = 0
+
+
+@register_jitable
+def _turn(shape, w, bias, turned):
+    """Weights and biases of all groups, channels side by side."""
+    for group in range(shape.groups):
+        for tap in range(shape.taps):
+            turned[tap * shape.groups + group] = w[group * shape.taps + tap]
+        turned[shape.taps * shape.groups + group] = bias[group]
+
+
+@inlined
+def _write_channels(shape, segments, combination, at, offsets, plane, turned, low, high, y, to):
+    """One line of outputs, all channels of each, of which ``low <= e < high`` are written.
+
+    The last vector of channels begins where it ends with them, within the one before.
+    """
+    unit, lanes, streams = shape.together, shape.lanes, segments.shape[1]
+    block = 0
+    while block < unit:
+        vectors = min(max((unit - block) // lanes, 1), TOGETHER)
+        begin = min(block, unit - vectors * lanes)
+        for stream in range(streams):
+            first, taps = segments[combination, stream, 0], segments[combination, stream, 1]
+            position = (low - stream + streams - 1) // streams
+            count = (high - stream + streams - 1) // streams - position
+            sum_channels(
+                count, vectors, lanes, taps, plane, at + position * unit + begin, unit, offsets, first,
+                turned, begin, unit, shape.taps * unit + begin,
+                y, to + (position * streams + stream) * unit + begin, streams * unit,
+            )  # fmt: skip
+        block = begin + vectors * lanes
 
 
 @inlined
@@ -262,7 +381,7 @@ def _write_line(
 
 @worker
 def depthwise(
-    shape, axes, residues, segments, offsets, bias_rows, begin, counts, outputs, plane, sums, rank, counters,
+    shape, axes, residues, segments, offsets, bias_rows, begin, counts, outputs, plane, sums, turned, rank, counters,
     x, w, bias, y,
 ):  # fmt: skip
     """Compute ``y`` from ``x`` and the taps ``w[group, channel out, tap]``: units, one at a time, until none is left.
@@ -272,18 +391,22 @@ def depthwise(
     """
     last = axes.shape[1] - 1
     line = axes[STEP, last - 1] if last else plane.shape[0]
-    units = shape.batch * shape.groups * shape.bands
+    shares = shape.groups // shape.together
+    units = shape.batch * shares * shape.bands
+    if shape.together > 1:
+        _turn(shape, w, bias, turned)
     unit, stop = claim(counters, rank, units, 1)
     while unit < stop:
         band = unit % shape.bands
-        group = unit // shape.bands % shape.groups
-        image = unit // shape.bands // shape.groups
+        group = unit // shape.bands % shares
+        image = unit // shape.bands // shares
         for a in range(last + 1):
             begin[a] = 0
             counts[a] = axes[COUNT, a]
         begin[0] = band * shape.band
         counts[0] = min(shape.band, axes[COUNT, 0] - begin[0])
-        _fill(shape.lanes, axes, begin, counts, line, x, image * shape.x_batch + group * shape.x_group, plane)
+        from_ = image * shape.x_batch + group * shape.x_group
+        _fill(shape.lanes, shape.together, axes, begin, counts, line, x, from_, plane)
         start = axes[STRIDE, last] * (begin[last] + axes[FIRST, last]) - axes[ORIGIN, last]
         low = max(0, -start)
         high = min(counts[last] * axes[STRIDE, last], axes[LIMIT, last] - start)
@@ -308,7 +431,11 @@ def depthwise(
                     t = outputs[a] + residues[combination, a]
                     seen = seen and t >= 0 and t < axes[LIMIT, a]
                     to += t * axes[Y_STEP, a]
-                if seen:
+                if not seen:
+                    continue
+                if shape.together > 1:
+                    _write_channels(shape, segments, combination, at, offsets, plane, turned, low, high, y, to)
+                else:
                     _write_line(
                         shape, axes, segments, combination, counts[last], at, offsets, bias_rows, group, plane, w, bias,
                         sums, low, high, y, to,
