@@ -15,6 +15,7 @@ from tconv.dtypes import as_array, read_dtype
 from tconv.errors import MethodError, ParameterError, shown
 from tconv.geometry import Operator, frozen, output_size, shape_of
 from tconv.machine import configuration, team
+from tconv.measuring import measured
 from tconv.planner import check_method
 from tconv.plans import Plan, plan_forward, plan_input_vjp, plan_weight_vjp
 from tconv.typing import Array, ArrayLike, DTypeLike, Padding, PerAxis
@@ -579,6 +580,7 @@ def plan(
     kernel_layout: str | None = None,
     method: str = "auto",
     threads: int | None = None,
+    measure: bool = False,
 ) -> Plan:
     """How a call on operands of these shapes would be computed: which algorithm, why, and at what cost.
 
@@ -594,13 +596,16 @@ def plan(
         As in `conv_transpose`; `conv` has no ``output_padding`` and no ``output_size``.
     kernel_layout : str, optional
         As in `conv_transpose`; by default "IO..." for it and "OI..." for `conv`.
+    measure : bool, default False
+        Also measure what each algorithm takes with random operands, its weights packed; of those predicted to
+        take less than a second.
 
     Returns
     -------
     tconv.plans.Plan
         Printed, it is a table: for each algorithm the floating-point operations, bytes moved, bytes of
-        workspace and seconds that it predicts, or why it refuses. ``plan.choice`` is the name of the one
-        taken.
+        workspace and seconds that it predicts (to pack the weights, and then to compute), or why it refuses.
+        ``plan.choice`` is the name of the one taken.
 
     Raises
     ------
@@ -625,7 +630,7 @@ def plan(
     if kernel_layout is None:
         kernel_layout = "IO..." if operator == "conv_transpose" else "OI..."
     elements = read_dtype("dtype", dtype)
-    return plan_forward(
+    found = plan_forward(
         Arguments.of(operator, stride, padding, output_padding, dilation, groups, layout, kernel_layout),
         frozen("output_size", output_size),
         shape_of("x_shape", x_shape),
@@ -637,6 +642,7 @@ def plan(
         method,
         team(threads),
     )
+    return measured(found) if measure else found
 
 
 def warmup(

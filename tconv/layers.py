@@ -13,6 +13,7 @@ from tconv.call import Packed, check_result, prepare, run
 from tconv.dtypes import as_array, check, read_dtype
 from tconv.geometry import Sizes, frozen, shape_of
 from tconv.machine import team
+from tconv.measuring import measured
 from tconv.planner import check_method
 from tconv.plans import Plan, plan_forward
 from tconv.typing import Array, ArrayLike, DTypeLike, Padding, PerAxis
@@ -94,7 +95,7 @@ class _Layer:
             self._bind(plan, packed, x)
         return y
 
-    def plan(self, x_shape: tuple[int, ...], dtype: DTypeLike | None = None) -> Plan:
+    def plan(self, x_shape: tuple[int, ...], dtype: DTypeLike | None = None, measure: bool = False) -> Plan:
         """How an input of this shape would be computed; ``print`` shows it as a table.
 
         Parameters
@@ -103,13 +104,16 @@ class _Layer:
             Shape of the input.
         dtype : dtype_like, optional
             Of the input; by default that of the weights.
+        measure : bool, default False
+            As in `tconv.plan`.
 
         Returns
         -------
         tconv.plans.Plan
         """
         x_dtype = self._w.dtype if dtype is None else read_dtype("dtype", dtype)
-        return self._plan(shape_of("x_shape", x_shape), x_dtype, team(self._threads))
+        plan = self._plan(shape_of("x_shape", x_shape), x_dtype, team(self._threads))
+        return measured(plan) if measure else plan
 
     def __repr__(self) -> str:
         given = [f"w={self._w.dtype}{self._w.shape}"]

@@ -10,6 +10,7 @@ import numba
 from llvmlite import binding
 
 from tconv import __version__
+from tconv.algorithms import rates
 from tconv.geometry import count
 from tconv.kernels.scatter import place_kernels
 from tconv.kernels.vectors import VECTOR_BYTES
@@ -35,6 +36,7 @@ def configuration() -> dict[str, str]:
         "vector width": f"{VECTOR_BYTES} bytes, {VECTOR_BYTES // 4} float32",
         "threads": f"{_numba.get_num_threads()} of {_config.NUMBA_NUM_THREADS}",
         "threading layer": _threading_layer(),
+        "planner's rates": f"measured, in {rates.file()}" if rates.read() else "those of a machine like this",
         "compiled code": "switched off (NUMBA_DISABLE_JIT)" if _config.DISABLE_JIT else _cache_folder(),
     }
 

@@ -36,6 +36,7 @@ class Candidate:
     name: str
     refusal: str | None
     cost: Cost | None
+    measured: float | None = None  # seconds, if somebody asked
 
 
 def candidates(problem: Problem, threads: int) -> tuple[Candidate, ...]:

@@ -212,10 +212,12 @@ def _plan(function: str, roles: Roles, dtype: np.dtype[Any], method: str, thread
 
 def _table(plan: Plan) -> list[str]:
     rows: list[tuple[str, ...]] = [("", "algorithm", "operations", "moved", "workspace", "packing", "predicted")]
+    if any(candidate.measured for candidate in plan.candidates):
+        rows[0] = (*rows[0], "measured")
     for candidate in plan.candidates:
         if candidate.cost is not None:
             mark = "->" if candidate.name == plan.choice else ""
-            rows.append((mark, candidate.name, *_figures(candidate.cost)))
+            rows.append((mark, candidate.name, *_figures(candidate.cost, candidate.measured))[: len(rows[0])])
     refused = [candidate for candidate in plan.candidates if candidate.cost is None]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     widths[1] = max([widths[1], *(len(candidate.name) for candidate in refused)])
@@ -224,11 +226,12 @@ def _table(plan: Plan) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def _figures(cost: Cost) -> tuple[str, ...]:
+def _figures(cost: Cost, measured: float | None) -> tuple[str, ...]:
     return (
         quantity(cost.operations, "FLOP"),
         quantity(cost.bytes_moved, "B"),
         quantity(cost.workspace, "B"),
         quantity(cost.preparing / cost.workers, "s"),
         quantity(cost.seconds, "s") if isfinite(cost.seconds) else "only if asked for by name",
+        "" if measured is None else quantity(measured, "s"),
     )

@@ -85,7 +85,8 @@ def test_help_fits_a_terminal(run, command, monkeypatch):
         ("plan 16x128x16x16 128x64x4x4 --stride 2 --padding 1", ["(16, 64, 32, 32)", "refused"]),
         ("plan 1x8x8x3 2x2x4x3 --layout N...C --kernel-layout ...OI --dtype float64", ["(1, 9, 9, 4)"]),
         ("plan 1x3x9x9 4x3x3x3 --operator conv", ["(1, 4, 7, 7)", "sliding_window"]),
-        ("info", ["numba", "numpy"]),
+        ("plan 1x4x8x8 4x3x4x4 --measure", ["measured", "scatter"]),
+        ("info", ["numba", "numpy", "those of a machine like this"]),
     ],
 )
 def test_prints(run, words, expected):
@@ -116,6 +117,7 @@ def test_prints(run, words, expected):
         ("upscale no.png --scale 1.5", "argument --scale: '1.5' is not a whole number from 1 to 64"),
         ("upscale no.png --scale 0", "argument --scale: '0' is not a whole number from 1 to 64"),
         ("upscale no.png --kernel cubic", "argument --kernel: invalid choice: 'cubic'"),
+        ("calibrate --problems 0", "tconv calibrate: problems: got 0; must be 1 or more"),
         ("info now", "tconv info: unrecognized arguments: now"),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 
 import tconv
 from tconv import plans
-from tconv.algorithms import ALGORITHMS
+from tconv.algorithms import ALGORITHMS, SINGLE
 from tconv.algorithms.cost import Cost
 from tconv.algorithms.scheme import scheme
 from tconv.planner import MEMORY, Candidate, candidates, rank
@@ -36,6 +36,21 @@ def test_a_plan_prints_the_choice_and_all_others():
     assert f"    sliding_window  refused: {refusal}" in rows
     assert plan.cost.operations > 0
     assert repr(plan) == f"<Plan of conv_transpose: {X} by {W} to (2, 6, 20, 18), {plan.choice}>"
+
+
+def test_a_plan_with_measured_times():
+    plan = tconv.plan(X, W, stride=2, padding=1, threads=1, measure=True)
+    assert "measured" in str(plan)
+    tried = [candidate for candidate in plan.candidates if candidate.cost is not None]
+    assert all(candidate.measured > 0 for candidate in tried)
+    assert plan.choice == tconv.plan(X, W, stride=2, padding=1, threads=1).choice
+    layer = tconv.ConvTranspose(np.ones(W, "i4"), stride=2, padding=1, threads=1)
+    assert "measured" in str(layer.plan(X, measure=True))
+    assert "measured" not in str(layer.plan(X))
+    huge = tconv.plan((1, 64, 256, 256), (64, 64, 9, 9), measure=False)
+    slow = {c.name for c in huge.candidates if c.cost and c.cost.seconds > 1}
+    assert "scatter" in slow  # which nobody wants to wait for
+    assert "nothing to multiply" in str(tconv.plan((1, 8, 0), (8, 6, 4), measure=True))
 
 
 def test_a_plan_tells_what_a_call_gives():
@@ -146,6 +161,7 @@ def idle(monkeypatch):
 
     plans.plan_forward.cache_clear()
     monkeypatch.setitem(ALGORITHMS, "polyphase", Idle)
+    monkeypatch.delitem(SINGLE, "polyphase")
     yield
     plans.plan_forward.cache_clear()
 

@@ -148,7 +148,7 @@ def write(rates: Rates) -> None:
 
 def read() -> Rates | None:
     """Those kept; None if there are none, or they were written by a version that has other rates."""
-    with suppress(OSError, ValueError, TypeError, RuntimeError):  # the last: nobody's home
+    with suppress(OSError, ValueError, TypeError, AttributeError, RuntimeError):  # the last: nobody's home
         kept: dict[str, Any] = json.loads(file().read_text())
         kept = {name: tuple(rate) if isinstance(rate, list) else rate for name, rate in kept.items()}
         rates = Rates(**kept)

@@ -19,6 +19,7 @@ COMMANDS = {
     "upscale": "enlarge a picture with bilinear, bicubic or Lanczos interpolation",
     "size": "the size of an output, with its derivation",
     "plan": "which algorithm would run for given shapes, at what cost, and why",
+    "calibrate": "measure this machine, that the planner may choose by it",
     "info": "versions, threads and vector instructions that tconv found here",
 }
 
@@ -33,7 +34,7 @@ if any check fails.
 
 
 def _parser() -> Parser:
-    commands = "\n".join(f"  {name:9} {summary}" for name, summary in COMMANDS.items())
+    commands = "\n".join(f"  {name:10} {summary}" for name, summary in COMMANDS.items())
     parser = Parser(
         prog="tconv",
         usage="tconv [COMMAND ...]",

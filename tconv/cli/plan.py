@@ -34,6 +34,7 @@ def _parser() -> Parser:
     parser.add_argument("--kernel-layout", metavar="L", help="axes of the weights (default IO..., for conv OI...)")
     parser.add_argument("--method", default="auto", metavar="M", help="an algorithm's name (default auto)")
     parser.add_argument("--threads", type=int, metavar="N", help="threads to use (default: all)")
+    parser.add_argument("--measure", action="store_true", help="measure what each algorithm takes, too")
     add_geometry(parser)
     return parser
 

@@ -1,0 +1,52 @@
+"""``tconv calibrate``: the planner's rates, measured on this machine and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numba
+from rich.console import Console
+
+from tconv.algorithms import rates
+from tconv.calibration import PROBLEMS, calibrate
+from tconv.cli.arguments import Parser
+from tconv.cli.waiting import progress
+from tconv.errors import ParameterError
+
+DESCRIPTION = """\
+Measure what the parts of a call take on this machine, in some minutes in which
+nothing else should run, and keep it in the user's cache. Later processes plan
+by it. Results stay right without it, and choices nearly always good.
+"""
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="tconv calibrate", description=DESCRIPTION)
+    parser.add_argument(
+        "--problems", type=int, default=PROBLEMS, metavar="N", help=f"how many to measure (default {PROBLEMS})"
+    )
+    parser.add_argument("--forget", action="store_true", help="remove what was kept, and measure nothing")
+    return parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Measure, say how far predictions were off and are, and keep what was found."""
+    options = _parser().parse_args(arguments)
+    kept = rates.file()
+    if options.forget:
+        kept.unlink(missing_ok=True)
+        print(f"nothing is kept in {kept}")
+        return 0
+    if options.problems < 1:
+        raise ParameterError(f"problems: got {options.problems}; must be 1 or more")
+    with progress(Console(stderr=True)) as bar:
+        task = bar.add_task("measuring")
+        fit = calibrate(
+            options.problems,
+            numba.get_num_threads(),
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    rates.write(fit.rates)
+    print(f"{fit.samples} measurements: predictions were off by a factor of {fit.before:.2f} (median),")
+    print(f"and are now by {fit.after:.2f}. Kept in {kept}")
+    return 0
