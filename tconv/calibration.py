@@ -19,7 +19,7 @@ import numpy as np
 from tconv.algorithms import ALGORITHMS, cut, depthwise, engine, fft, patch_tables, patches, polyphase, scheme
 from tconv.algorithms.rates import RATES, Rates
 from tconv.geometry import Axis, Operator, Problem
-from tconv.kernels.tile import POSITION_ROWS
+from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
 
 PROBLEMS = 160
 LEAST, MOST = 2**22, 2**28  # multiplications of a problem: a tenth of a millisecond to some milliseconds
@@ -181,10 +181,12 @@ def _time(run: Callable[[], Any]) -> float:
 
 def tiles(threads: int) -> dict[tuple[str, int], float]:
     """What register tiles take by themselves: these rates are not fitted, as several share each way's time."""
-    rows = (8, 4, 2, 1)
-    return {
-        ("panel", rows.index(count)): 1e9 * polyphase.step_time("float32", count, threads) for count in POSITION_ROWS
+    times = {
+        ("panel", (8, 4, 2, 1).index(rows)): polyphase.step_time("float32", rows, POSITION_VECTORS, threads)
+        for rows in POSITION_ROWS
     }
+    times["narrow", 0] = polyphase.step_time("float32", POSITION_ROWS[0], 1, threads)
+    return {name: 1e9 * seconds for name, seconds in times.items()}
 
 
 def fit(samples: Sequence[Sample], known: dict[tuple[str, int], float]) -> Fit:

@@ -15,6 +15,7 @@ import tconv
 from tconv.algorithms import patches, winograd
 from tconv.algorithms.patch_tables import patched, tabulate
 from tconv.geometry import Axis
+from tconv.kernels.columns import BLOCK, BLOCKS, LINES
 from tconv.kernels.transform import SHAPES
 from tests.cases import LARGE, OVERLAPPING, SMALL
 from tests.expressions import expression, same, symbols
@@ -346,6 +347,20 @@ def test_threads_layers_and_views_change_no_bit(case):
         np.moveaxis(x, 1, -1), w, bias, method="winograd", layout="N...C", **public_arguments(p)
     )
     assert np.moveaxis(last, -1, 1).tobytes() == one.tobytes()
+
+
+@pytest.mark.parametrize("chunks", range(1, 9))
+@pytest.mark.parametrize("channels_out", [48, 200, 1000])
+def test_chunks_hold_like_numbers_of_rows(channels_out, chunks):
+    p = replace(OVERLAPPING["k4s2_k4s2"], channels_out=channels_out)
+    for way in patches.ways(p):
+        found = tabulate(p, way, chunks, 2)
+        lines = [
+            found.blocks[section[BLOCK] : section[BLOCK] + section[BLOCKS], LINES].sum() for section in found.sections
+        ]
+        of_chunks = np.add.reduceat(lines, found.chunks[:-1])
+        assert sum(of_chunks) == len(found.lines) // way.axes[0].outputs
+        assert max(of_chunks) - min(of_chunks) <= 2 * found.blocks[:, LINES].max()
 
 
 @pytest.mark.parametrize("operator", OPERATORS)

@@ -300,7 +300,7 @@ def predicted(problem: Problem, cut: Cut) -> float:
         turning = RATES.turn * positions * cut.rows
     else:
         of_tile = sum(_group_time(choice, lanes, depth, group) + RATES.start_rows for group in cut.groups)
-        products = of_tile * ceil(problem.batch * cut.columns / (POSITION_VECTORS * lanes))
+        products = of_tile * tiles_of(problem.batch * cut.columns, lanes)
         if choice.lines_apart:
             longer = positions // counts[-1] * (cut.line // lanes) * (1 + ceil(cut.reach / lanes))
         else:
@@ -344,9 +344,11 @@ def weaving(streams: int, lanes: int) -> float:
     return RATES.write_square * ceil(streams / lanes) * lanes / streams
 
 
-def narrow_tile() -> float:
-    """What a tile of one vector takes of a whole one."""
-    return RATES.panel[-1] / RATES.panel[-len(POSITION_ROWS)]
+def tiles_of(columns: int, lanes: int) -> float:
+    """Register tiles to so many columns; a last one of one vector is as much of a tile as it takes."""
+    full, rest = divmod(columns, POSITION_VECTORS * lanes)
+    narrow = RATES.narrow / RATES.panel[-len(POSITION_ROWS)]
+    return full + (0 if rest == 0 else narrow if rest <= lanes else 1)
 
 
 def _classes(axis: PhasedAxis, idle: bool) -> list[tuple[Phase, ...]]:

@@ -11,6 +11,7 @@ lies anywhere in its block. An inf or nan would spread over the block: what meet
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib.util import find_spec
@@ -24,7 +25,6 @@ from tconv.algorithms.cost import Cost
 from tconv.algorithms.flat import operand_bytes
 from tconv.algorithms.rates import RATES
 from tconv.geometry import Axis, Problem
-from tconv.kernels.launch import launch
 from tconv.kernels.spectra import multiply_spectra
 from tconv.polyphase import Phase, PhasedAxis, phase
 from tconv.taps import operations
@@ -33,6 +33,7 @@ FEW_TAPS = 24  # of a phase, below which direct sums are quicker
 MOST_PHASES = 64  # and parts, into which strides and dilations sort what is transformed
 SPECTRA_BYTES = 512 * 2**20  # of the weights
 WORKSPACE = 8 * 2**20  # bytes, and one and a half times the input: smaller blocks, where they are, for more
+AT_ONCE = 2  # blocks: the others' threads work within these, or memory would grow with their number
 LOSS = 4.0  # what is lost in accuracy at most, where this algorithm is not asked for by name
 LEVEL_ROUNDINGS = 20.0  # three transforms, each off by at most 4*sqrt(2) + 1 roundings a level (Higham, theorem 24.2)
 CALLS = 10  # of which lengths are chosen for the sum: larger spectra take longer to prepare
@@ -90,6 +91,7 @@ class Scheme:
     phases: tuple[tuple[Phase, ...], ...]  # combinations of phases
     pairs: tuple[tuple[int, int], ...]  # phases and the parts that they read
     spectra_bytes: int  # of the weights
+    blocks: int
     workspace: int  # bytes of a block, in space and as spectra
     work: float  # seconds on one thread
     preparing: float
@@ -112,7 +114,7 @@ def scheme(problem: Problem) -> Scheme | None:
     room = WORKSPACE + 1.5 * inputs * np.dtype(problem.dtype).itemsize
 
     def rank(one: Scheme) -> tuple[bool, bool, float]:
-        return one.spectra_bytes > SPECTRA_BYTES, one.workspace > room, one.work + one.preparing / CALLS
+        return one.spectra_bytes > SPECTRA_BYTES, AT_ONCE * one.workspace > room, one.work + one.preparing / CALLS
 
     return min(found, key=rank)
 
@@ -172,7 +174,7 @@ def _scheme(
     loss = roundings * sqrt(places / prod(axis.taps for axis in axes)) / (depth + 1)
     preparing = 2 * matrices * level  # measured: filling, and putting away, take as long
     workspace = 3 * lines * places * itemsize  # as measured: in space, as spectra, and a part once more in SciPy
-    return Scheme(axes, parts, phases, pairs, spectra_bytes, workspace, blocks * block, preparing, loss)
+    return Scheme(axes, parts, phases, pairs, spectra_bytes, blocks, workspace, blocks * block, preparing, loss)
 
 
 def cost(problem: Problem, threads: int) -> Cost:
@@ -183,7 +185,7 @@ def cost(problem: Problem, threads: int) -> Cost:
     found = Cost(
         operations=operations(problem),
         bytes_moved=operand_bytes(problem) + best.spectra_bytes,
-        workspace=best.workspace,
+        workspace=best.workspace * min(threads, best.blocks, AT_ONCE),
         work=best.work,
         workers=threads,
         preparing=best.preparing,
@@ -219,31 +221,50 @@ def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray | None:
 def forward(
     problem: Problem, packed: np.ndarray, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int
 ) -> bool:
-    """Block by block; False if an inf or nan was met."""
+    """Block by block, two at a time; False if an inf or nan was met.
+
+    On threads that wait asleep: those of Numba's kernels go on spinning for a while, in the way of SciPy's.
+    """
     best = scheme(problem)
     assert best is not None
-    n_axes = len(best.axes)
     y[...] = 0 if bias is None else bias.reshape(*bias.shape, *(1 for _ in best.axes))
-    lengths = tuple(axis.length for axis in best.axes)
-    block = np.empty((len(best.parts), problem.groups, problem.channels_in, *lengths), x.dtype)
-    pairs = np.array(best.pairs)
-    sums: np.ndarray | None = None
-    for image, *number in product(range(problem.batch), *(range(axis.count) for axis in best.axes)):
-        first = [axis.axis.first + n * axis.size for axis, n in zip(best.axes, number, strict=True)]
-        for r, of_axes in enumerate(best.parts):
-            _gather(best, of_axes, first, x[image], block[r])
-        spectrum = _transform(block, n_axes, threads)
-        if sums is None:
-            sums = np.empty(
-                (len(best.phases), problem.groups, problem.channels_out, *spectrum.shape[3:]), spectrum.dtype
-            )
-        flat = [a.reshape(*a.shape[:3], -1) for a in (spectrum, sums)]
-        launch(multiply_spectra, threads, False, flat[0], packed, pairs, flat[1])
-        outputs = _back(sums, lengths, block.dtype.kind == "c", threads)
-        if not np.isfinite(outputs).all():
-            return False
-        for u, combination in enumerate(best.phases):
-            _add(best, combination, first, outputs[u], y[image])
+    blocks = list(product(range(problem.batch), *(range(axis.count) for axis in best.axes)))
+    at_once = min(threads, len(blocks), AT_ONCE)
+    rooms = [_room(problem, best, x.dtype) for _ in range(at_once)]
+
+    def run(first: int) -> bool:
+        return all(_block(best, packed, x, y, one, rooms[first], threads // at_once) for one in blocks[first::at_once])
+
+    if at_once == 1:
+        return run(0)
+    with ThreadPoolExecutor(at_once) as pool:
+        return all(pool.map(run, range(at_once)))
+
+
+def _room(problem: Problem, best: Scheme, dtype: Any) -> np.ndarray:
+    """For what the positions of a block read."""
+    lengths = (axis.length for axis in best.axes)
+    return np.empty((len(best.parts), problem.groups, problem.channels_in, *lengths), dtype)
+
+
+def _block(
+    best: Scheme, packed: np.ndarray, x: np.ndarray, y: np.ndarray, one: tuple[int, ...], room: np.ndarray, threads: int
+) -> bool:
+    """Compute the outputs of one block of one image, which no other block has; False if an inf or nan was met."""
+    image, *number = one
+    first = [axis.axis.first + n * axis.size for axis, n in zip(best.axes, number, strict=True)]
+    for r, of_axes in enumerate(best.parts):
+        _gather(best, of_axes, first, x[image], room[r])
+    spectrum = _transform(room, len(best.axes), threads)
+    flat = spectrum.reshape(*spectrum.shape[:3], -1)
+    sums = np.empty((len(best.phases), packed.shape[1], packed.shape[3], flat.shape[3]), flat.dtype)
+    multiply_spectra(flat, packed, np.array(best.pairs), sums)
+    sums = sums.reshape(*sums.shape[:3], *spectrum.shape[3:])
+    outputs = _back(sums, room.shape[3:], room.dtype.kind == "c", threads)
+    if not np.isfinite(outputs).all():
+        return False
+    for u, combination in enumerate(best.phases):
+        _add(best, combination, first, outputs[u], y[image])
     return True
 
 

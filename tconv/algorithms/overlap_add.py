@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tconv.algorithms.cost import Cost
-from tconv.algorithms.cut import lanes_of, moving, narrow_tile, panels, reading, weaving
+from tconv.algorithms.cut import lanes_of, moving, panels, reading, tiles_of, weaving
 from tconv.algorithms.engine import fill, flat_bias
 from tconv.algorithms.rates import RATES
 from tconv.geometry import Problem
@@ -168,8 +168,7 @@ def cost(problem: Problem, threads: int) -> Cost:
         columns = min(columns, overlap.band + overlap.margin)
     lines = inputs * again / columns
     vectors = lines * ceil(columns / lanes)
-    full, rest = divmod(columns, POSITION_VECTORS * lanes)
-    tiles = lines * (full + (0 if rest == 0 else narrow_tile() if rest <= lanes else 1))
+    tiles = lines * tiles_of(columns, lanes)
     each, count = panels(False, lanes, best.rows)
     products = tiles * (each * problem.channels_in + RATES.start * count)
     outputs = problem.batch * problem.groups * problem.channels_out * prod(axis.size_out for axis in problem.axes)

@@ -189,13 +189,19 @@ class _Rows:
         self._row_size = problem.channels_in * tile_columns
         self.panel_size = prod(axis.rows for axis in axes) * self._row_size
         groups = groups_of(problem, axes)
-        limit = ceil(sum(group.lines * group.rows for group in groups) * axes[-1].streams / chunks)
-        for number, group in enumerate(groups):
+        blocks = [range(0, group.lines, group.block_lines) for group in groups]
+        of_blocks = (self._rows(group, group.lines, len(firsts)) for group, firsts in zip(groups, blocks, strict=True))
+        share = sum(of_blocks) / chunks
+        for number, (group, firsts) in enumerate(zip(groups, blocks, strict=True)):
             first_line, first_segment = len(self.lines), len(self.segments)
             self._add_group(group)
-            for first in range(0, group.lines, group.block_lines):
+            for first in firsts:
                 lines = min(group.block_lines, group.lines - first)
-                self._add_block(number, group, first_segment, first_line + first, lines, limit)
+                self._add_block(number, group, first_segment, first_line + first, lines, share)
+
+    def _rows(self, group: Group, lines: int, blocks: int = 1) -> int:
+        """Of the sums of so many lines; see `_block_product`."""
+        return group.rows * (self._axes[-1].streams * lines + blocks)
 
     def _add_group(self, group: Group) -> None:
         """Its lines, for every position of a patch along the outer axes, and its segments: one for each row."""
@@ -225,11 +231,11 @@ class _Rows:
                     members = zip((*group.families, family), (*chosen, row), strict=True)
                     self.taps.extend(product(*(one.streams_of(f) for one, f in members)))
 
-    def _add_block(self, number: int, group: Group, first_segment: int, line: int, lines: int, limit: int) -> None:
+    def _add_block(self, number: int, group: Group, first_segment: int, line: int, lines: int, share: float) -> None:
         last = self._axes[-1]
         outputs = prod(axis.outputs for axis in self._axes) * last.stride * lines
-        rows = group.rows * (last.streams * lines + 1)  # see `_block_product`
-        if not self.sections or self.work[-1] + rows > limit:
+        rows = self._rows(group, lines)
+        if sum(self.work) + rows / 2 > share * len(self.sections):  # more of it is the next section's
             panel = (0, self._reads, self._problem.channels_in)
             self.sections.append([len(self.blocks), 0, *panel, self.weights, 0, self.panel_size, AT_ONCE * self.staged])
             self.work.append(0)

@@ -21,9 +21,9 @@ from tconv.algorithms.cut import (
     Cut,
     lanes_of,
     moving,
-    narrow_tile,
     panels_of_blocks,
     reading,
+    tiles_of,
     weaving,
 )
 from tconv.algorithms.rates import RATES
@@ -213,10 +213,16 @@ class Way:
 
 def row_chunks(problem: Problem, way: Way, threads: int) -> int:
     """Chunks of rows with which threads are done first: more gather again, fewer leave one waiting for the last."""
-    tiles = problem.groups * ceil(problem.batch * way.cut.columns / (POSITION_VECTORS * way.cut.lanes))
+    columns = problem.batch * way.cut.columns
+    whole = problem.groups * (columns // (POSITION_VECTORS * way.cut.lanes))
+    tiles = problem.groups * tiles_of(columns, way.cut.lanes)
 
     def time(chunks: int) -> float:
-        return (way.cut.time + way.gathering * (chunks - 1)) / (tiles * chunks) * ceil(tiles * chunks / threads)
+        each, more = divmod(whole * chunks, threads)
+        loads = [each + 1.0] * more + [float(each)] * (threads - more)
+        for _ in range(problem.groups * chunks if tiles > whole else 0):  # the last tiles, perhaps narrow ones
+            loads[loads.index(min(loads))] += (tiles - whole) / problem.groups
+        return (way.cut.time + way.gathering * (chunks - 1)) / (tiles * chunks) * max(loads)
 
     return min(range(1, ROW_CHUNKS + 1), key=time)
 
@@ -282,8 +288,7 @@ def predicted(problem: Problem, cut: Cut, axes: tuple[PatchedAxis, ...]) -> tupl
     columns = problem.batch * cut.columns
     counts = [axis.axis.count for axis in axes]
     runs = columns // counts[-1] * (counts[-1] // lanes + 1)
-    full, rest = divmod(columns, POSITION_VECTORS * lanes)
-    tiles = full + (0 if rest == 0 else narrow_tile() if rest <= lanes else 1)
+    tiles = tiles_of(columns, lanes)
     vectors = ceil(columns / lanes)
     last = axes[-1]
     windows = [axis.window for axis in axes]

@@ -63,16 +63,16 @@ def single(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], t
 def multiply_add_peak(dtype: str, threads: int) -> float:
     """Operations per second (an addition and a multiplication are two) that the register tile reaches here."""
     rows = POSITION_ROWS[0]
-    return 2 * rows * POSITION_VECTORS * lanes_of(dtype) * threads / step_time(dtype, rows, threads)
+    return 2 * rows * POSITION_VECTORS * lanes_of(dtype) * threads / step_time(dtype, rows, POSITION_VECTORS, threads)
 
 
-def step_time(dtype: str, rows: int, threads: int) -> float:
-    """Seconds for one step of depth of a register tile of so many rows, on so many threads at once.
+def step_time(dtype: str, rows: int, vectors: int, threads: int) -> float:
+    """Seconds for one step of depth of a register tile of so many rows and vectors, on so many threads at once.
 
     The best of many short runs on numbers that stay in the first-level cache; about 0.1 s.
     """
     lanes = lanes_of(dtype)
-    columns = POSITION_VECTORS * lanes
+    columns = vectors * lanes
     real = np.empty(0, dtype).real.dtype
     x, w = aligned_empty(peak.DEPTH * columns, real), aligned_empty(peak.DEPTH * rows, real)
     x[:], w[:] = 1, 1
@@ -82,6 +82,6 @@ def step_time(dtype: str, rows: int, threads: int) -> float:
     best = float("inf")
     for _ in range(40):
         before = perf_counter()
-        launch(peak.repeat_tile, threads, False, times, rows, lanes, x, offsets, w, sums)
+        launch(peak.repeat_tile, threads, False, times, rows, vectors, lanes, x, offsets, w, sums)
         best = min(best, perf_counter() - before)
     return best / (times * peak.DEPTH)

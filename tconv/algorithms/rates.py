@@ -21,9 +21,11 @@ from tconv.kernels.vectors import PROCESSOR, VECTOR_BYTES
 class Rates:
     """Nanoseconds on one core."""
 
-    # Products: one step of depth of a tile, with positions in the lanes by its rows (8, 4, 2, 1), with channels in the
-    # lanes by its vectors (4, 2, 1). To start such a tile, or a group of its rows: much where channels are few.
+    # Products: one step of depth of a tile, with positions in the lanes by its rows (8, 4, 2, 1), of the tallest with one
+    # vector, with channels in the lanes by its vectors (4, 2, 1). To start such a tile, or a group of its rows: much
+    # where channels are few.
     panel: tuple[float, float, float, float]
+    narrow: float
     channels: tuple[float, float, float]
     start: float
     start_rows: float
@@ -98,7 +100,7 @@ class Rates:
 
 # Each was fitted to measured times of a few hundred ways to cut problems, float32, on one thread.
 GRANITE_RAPIDS = Rates(
-    panel=(4.2, 3.8, 2.1, 1.8), channels=(4.2, 2.5, 1.6), start=58, start_rows=66, start_listed=9.7,
+    panel=(4.2, 3.8, 2.1, 1.8), narrow=1.8, channels=(4.2, 2.5, 1.6), start=58, start_rows=66, start_listed=9.7,
     gather=1.6, window=2.3, copy=0.13, scatter=1.05, turn=0.58, start_list=24, list=1.6, start_copy=5300,
     fetch=0.05, store=0.05, memory=0.026, memory_listed=0.039,
     write_run=9.2, write_vector=0.4, write_square=1.8, write_element=0.66,
@@ -109,7 +111,7 @@ GRANITE_RAPIDS = Rates(
     pack=2.0, pack_transformed=4.0, pack_rows=4.0,
 )  # fmt: skip
 ZEN_3 = Rates(  # of 32-byte vectors, three to a tile's row; the first rate of each kind of tile is never used
-    panel=(5.0, 2.5, 1.43, 1.07), channels=(4.7, 2.36, 2.0), start=86, start_rows=89, start_listed=20,
+    panel=(5.0, 2.5, 1.43, 1.07), narrow=1.07, channels=(4.7, 2.36, 2.0), start=86, start_rows=89, start_listed=20,
     gather=4.3, window=6.8, copy=0.18, scatter=8.9, turn=1.07, start_list=36, list=3.6, start_copy=7100,
     fetch=0.05, store=0.05, memory=0.107, memory_listed=0.036,
     write_run=6.1, write_vector=0.71, write_square=1.43, write_element=9.3,

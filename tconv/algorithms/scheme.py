@@ -376,6 +376,7 @@ class _Rows:
 
 
 def even(work: list[int], chunks: int) -> np.ndarray:
-    """Where to cut the sections so that chunks hold like amounts of work."""
-    done = np.concatenate(([0], np.cumsum(work)))
-    return np.searchsorted(done, np.linspace(0, done[-1], chunks + 1) * (1 - 1e-12)).astype(np.int64)
+    """Where to cut the sections so that chunks hold like amounts of work: a section goes where its middle lies."""
+    done = np.cumsum(work)
+    cuts = np.searchsorted(done - np.array(work) / 2, np.linspace(0, done[-1], chunks + 1)[1:-1])
+    return np.array([0, *cuts, len(work)], np.int64)

@@ -46,6 +46,11 @@ def compiled(function: Callable[..., None]) -> Any:
     return cached(numba.njit(parallel=True, nogil=True, error_model="numpy"), function)
 
 
+def serial(function: Callable[..., None]) -> Any:
+    """The same on one thread, for callers that have threads of their own."""
+    return cached(numba.njit(nogil=True, error_model="numpy"), function)
+
+
 # Part of the kernel that calls it: a call passes every field of every argument, which small tiles feel.
 inlined = register_jitable(forceinline=True)
 

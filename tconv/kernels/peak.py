@@ -5,17 +5,16 @@ from __future__ import annotations
 from numba import prange
 
 from tconv.kernels.launch import compiled
-from tconv.kernels.tile import POSITION_VECTORS, positions_tile
+from tconv.kernels.tile import positions_tile
 
 DEPTH = 64
 
 
 @compiled
-def repeat_tile(times, rows, lanes, x, offsets, w, sums):
-    """Run a tile of so many rows ``times`` times on each row of ``sums``, one row to a worker."""
+def repeat_tile(times, rows, vectors, lanes, x, offsets, w, sums):
+    """Run a tile of so many rows and vectors ``times`` times on each row of ``sums``, one row to a worker."""
     for worker in prange(sums.shape[0]):
         for _ in range(times):
             positions_tile(
-                rows, POSITION_VECTORS, lanes, DEPTH, 0, x, lanes, offsets, 0, w, 0,
-                sums[worker], 0, POSITION_VECTORS * lanes,
+                rows, vectors, lanes, DEPTH, 0, x, lanes, offsets, 0, w, 0, sums[worker], 0, vectors * lanes,
             )  # fmt: skip

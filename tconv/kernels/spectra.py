@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from numba import prange
-
-from tconv.kernels.launch import compiled
+from tconv.kernels.launch import serial
 
 CHUNK = 2048  # frequencies at a time, so that their sums stay in the first-level cache
 
 
-@compiled
+@serial
 def multiply_spectra(x, w, pairs, y):
     """``y[u, group, out] = sum over (u, r) of pairs, and channels in, of x[r, group, in] * w[pair, group, in, out]``.
 
@@ -18,7 +16,7 @@ def multiply_spectra(x, w, pairs, y):
     channels_in, channels_out, frequencies = w.shape[2:]
     chunks = (frequencies + CHUNK - 1) // CHUNK
     groups = y.shape[1]
-    for item in prange(groups * channels_out * chunks):
+    for item in range(groups * channels_out * chunks):
         first = item % chunks * CHUNK
         last = min(first + CHUNK, frequencies)
         out = item // chunks % channels_out
