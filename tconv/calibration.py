@@ -22,7 +22,7 @@ from tconv.geometry import Axis, Operator, Problem
 from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
 
 PROBLEMS = 160
-LEAST, MOST = 2**22, 2**28  # multiplications of a problem: a tenth of a millisecond to some milliseconds
+LEAST, MOST = 2**24, 2**28  # multiplications of a problem, so that waking a thread takes little of what it takes
 SHAPES = ((1, 1), (2, 2), (3, 1), (3, 2), (4, 2), (5, 1), (5, 2), (5, 3), (6, 3), (8, 4), (9, 3), (16, 8), (32, 16))
 CHANNELS = (1, 1, 2, 3, 8, 16, 24, 32, 64, 96, 128, 256, 512, 1024)
 FEW, MANY, HUGE = 2**15, 2**21, 2**25  # packed weights: packing is timed from few to many; huge ones are left out
@@ -61,7 +61,7 @@ class Fit:
 
 
 def calibrate(problems: int = PROBLEMS, threads: int = 1, progress: Callable[[int, int], None] | None = None) -> Fit:
-    """Measure and fit; about two minutes. ``progress`` is called with how many problems are done, and of how many.
+    """Measure and fit; about four minutes. ``progress`` is called with how many problems are done, and of how many.
 
     The planner has them when `tconv.algorithms.rates.write` has kept them and a new process begins.
     """
@@ -197,13 +197,14 @@ def fit(samples: Sequence[Sample], known: dict[tuple[str, int], float]) -> Fit:
     try:
         samples = [sample for sample in samples if 0 < sample.way.predict() < inf]
         measured = np.log([sample.measured for sample in samples])
+        matter = _matter(samples)
         first = _predicted(samples, np.log(list(before.values()))) - measured
         off = _predicted(samples, at) - measured
         for _ in range(STEPS):
             slopes = np.array(
                 [(_predicted(samples, moved) - measured - off) / NUDGE for moved in at + NUDGE * np.eye(at.size)]
             )
-            weights = np.sqrt(OUTLIER / np.maximum(OUTLIER, np.abs(off)))
+            weights = np.sqrt(matter * OUTLIER / np.maximum(OUTLIER, np.abs(off)))
             left = np.vstack([slopes.T * free * weights[:, None], np.sqrt(STAY) * np.eye(at.size)])
             right = np.concatenate([-off * weights, np.sqrt(STAY) * (start - at)])
             at = at + np.clip(np.linalg.lstsq(left, right, rcond=None)[0], -1, 1)
@@ -212,6 +213,16 @@ def fit(samples: Sequence[Sample], known: dict[tuple[str, int], float]) -> Fit:
         _suppose(before)
     fitted = dict(zip(before, np.exp(at), strict=True))
     return Fit(Rates.of(fitted), len(samples), *(float(np.exp(np.median(np.abs(log)))) for log in (first, off)))
+
+
+def _matter(samples: Sequence[Sample]) -> np.ndarray:
+    """How much each counts, 1 on average: the less, the more the best for its problem is better, as it is not chosen."""
+    best: dict[tuple[Problem, bool], float] = {}
+    kinds = [(sample.way.problem, sample.way.name.endswith("packing")) for sample in samples]
+    for kind, sample in zip(kinds, samples, strict=True):
+        best[kind] = min(sample.measured, best.get(kind, inf))
+    matter = np.array([best[kind] / sample.measured for kind, sample in zip(kinds, samples, strict=True)])
+    return matter / matter.mean()
 
 
 def _predicted(samples: Sequence[Sample], logarithms: np.ndarray) -> np.ndarray:

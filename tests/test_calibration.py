@@ -11,7 +11,7 @@ import pytest
 
 from tconv import calibration, cli
 from tconv.algorithms import rates
-from tconv.algorithms.rates import GRANITE_RAPIDS, RATES, ZEN_3, Rates
+from tconv.algorithms.rates import GRANITE_RAPIDS, RATES, ZEN_3, ZEN_4, Rates
 from tconv.calibration import Sample, calibrate, draw, fit, ways
 
 
@@ -65,7 +65,7 @@ def test_where_they_are_kept(monkeypatch, tmp_path):
 
 
 def test_values_name_every_rate():
-    for row in (GRANITE_RAPIDS, ZEN_3):
+    for row in (GRANITE_RAPIDS, ZEN_3, ZEN_4):
         assert Rates.of(row.values()) == row
         assert min(row.values().values()) > 0
 
@@ -129,5 +129,5 @@ def test_a_calibration_from_beginning_to_end(monkeypatch, kept, capsys):
 
 def test_tiles_take_longer_the_more_rows_they_have():
     found = calibration.tiles(1)
-    assert set(found) <= {("panel", place) for place in range(4)}
+    assert set(found) <= {("narrow", 0), *(("panel", place) for place in range(4))}
     assert max(found.values()) > min(found.values()) > 0

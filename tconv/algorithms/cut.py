@@ -318,9 +318,12 @@ def predicted(problem: Problem, cut: Cut) -> float:
         starting = RATES.start_copy
         copying = element * problem.batch * depth * prod(cut.pitches) * parts
     weights = problem.groups * depth * cut.weights
-    byte = RATES.memory_listed if choice.channels_in_lanes else RATES.memory
+    if choice.channels_in_lanes:
+        weighing = reading_listed(problem, weights)
+    else:
+        weighing = reading(problem, weights, problem.batch * cut.columns)
     each = products + gathering + turning + writing + copying
-    return starting + problem.groups * each + reading(problem, weights, byte) + moving(problem)
+    return starting + problem.groups * each + weighing + moving(problem)
 
 
 def moving(problem: Problem) -> float:
@@ -331,10 +334,17 @@ def moving(problem: Problem) -> float:
     return RATES.fetch * max(0, size_in - NEAR) + RATES.store * max(0, size_out - NEAR)
 
 
-def reading(problem: Problem, weights: int, byte: float | None = None) -> float:
-    """What so many weights take to come from memory, if they do not stay in a cache from call to call."""
+def reading(problem: Problem, weights: int, columns: int) -> float:
+    """What so many weights take to come to the tiles of so many columns: for each from the caches, once from memory."""
     size = weights * real_bytes(problem.dtype)
-    return (RATES.memory if byte is None else byte) * size if size > CACHED else 0.0
+    tiles = ceil(columns / (POSITION_VECTORS * lanes_of(problem.dtype)))
+    return (RATES.pass_ * size * tiles if size > NEAR else 0.0) + (RATES.memory * size if size > CACHED else 0.0)
+
+
+def reading_listed(problem: Problem, weights: int) -> float:
+    """What so many weights take to come from memory with channels in the lanes, where they are asked for in time."""
+    size = weights * real_bytes(problem.dtype)
+    return RATES.memory_listed * size if size > CACHED else 0.0
 
 
 def weaving(streams: int, lanes: int) -> float:

@@ -319,5 +319,5 @@ def predicted(problem: Problem, cut: Cut, axes: tuple[PatchedAxis, ...]) -> tupl
     if cut.rearranged:
         parts = prod(len(axis.axis.parts) for axis in axes)
         copying = RATES.start_copy + RATES.scatter * problem.batch * problem.groups * depth * prod(cut.pitches) * parts
-    elsewhere = problem.groups * (tiles * products + writing) + reading(problem, weights)
+    elsewhere = problem.groups * (tiles * products + writing) + reading(problem, weights, columns)
     return problem.groups * gathering, copying + elsewhere + moving(problem)

@@ -21,9 +21,9 @@ from tconv.kernels.vectors import PROCESSOR, VECTOR_BYTES
 class Rates:
     """Nanoseconds on one core."""
 
-    # Products: one step of depth of a tile, with positions in the lanes by its rows (8, 4, 2, 1), of the tallest with one
-    # vector, with channels in the lanes by its vectors (4, 2, 1). To start such a tile, or a group of its rows: much
-    # where channels are few.
+    # Products: one step of depth of a tile, with positions in the lanes by its rows (8, 4, 2, 1), of the tallest with
+    # one vector, with channels in the lanes by its vectors (4, 2, 1). To start such a tile, or a group of its rows:
+    # much where channels are few.
     panel: tuple[float, float, float, float]
     narrow: float
     channels: tuple[float, float, float]
@@ -41,10 +41,11 @@ class Rates:
     start_list: float
     list: float
     start_copy: float
-    # Beyond the second-level cache: each byte of input and of result. Beyond the last: of weights; with channels in the
-    # lanes, asked for in time.
+    # Beyond the second-level cache: each byte of input, of result, and of weights for each tile. Beyond the last: of
+    # weights; with channels in the lanes, asked for in time.
     fetch: float
     store: float
+    pass_: float
     memory: float
     memory_listed: float
     # Results: to start a run, a vector by shuffles of all streams or of as many as lanes, an element by itself.
@@ -98,11 +99,12 @@ class Rates:
             setattr(self, field.name, of_name if isinstance(getattr(self, field.name), tuple) else of_name[0])
 
 
-# Each was fitted to measured times of a few hundred ways to cut problems, float32, on one thread.
+# Each was fitted to measured times of a few hundred ways to cut problems, float32, on one thread; that of Zen 4 by
+# `tconv calibrate` to 2700, on both of two.
 GRANITE_RAPIDS = Rates(
     panel=(4.2, 3.8, 2.1, 1.8), narrow=1.8, channels=(4.2, 2.5, 1.6), start=58, start_rows=66, start_listed=9.7,
     gather=1.6, window=2.3, copy=0.13, scatter=1.05, turn=0.58, start_list=24, list=1.6, start_copy=5300,
-    fetch=0.05, store=0.05, memory=0.026, memory_listed=0.039,
+    fetch=0.05, store=0.05, pass_=0.002, memory=0.026, memory_listed=0.039,
     write_run=9.2, write_vector=0.4, write_square=1.8, write_element=0.66,
     transform=0.71, transform_read=0.26, transform_written=1.84,
     add=2.1, add_row=4.2, clear=7.1,
@@ -113,7 +115,7 @@ GRANITE_RAPIDS = Rates(
 ZEN_3 = Rates(  # of 32-byte vectors, three to a tile's row; the first rate of each kind of tile is never used
     panel=(5.0, 2.5, 1.43, 1.07), narrow=1.07, channels=(4.7, 2.36, 2.0), start=86, start_rows=89, start_listed=20,
     gather=4.3, window=6.8, copy=0.18, scatter=8.9, turn=1.07, start_list=36, list=3.6, start_copy=7100,
-    fetch=0.05, store=0.05, memory=0.107, memory_listed=0.036,
+    fetch=0.05, store=0.05, pass_=0.002, memory=0.107, memory_listed=0.036,
     write_run=6.1, write_vector=0.71, write_square=1.43, write_element=9.3,
     transform=0.36, transform_read=0.36, transform_written=0.36,
     add=1.8, add_row=3.6, clear=5.0,
@@ -121,11 +123,24 @@ ZEN_3 = Rates(  # of 32-byte vectors, three to a tile's row; the first rate of e
     level=0.44, spectra=0.7, block_copy=2.1, block=1e5,
     pack=2.5, pack_transformed=5.4, pack_rows=5.0,
 )  # fmt: skip
+ZEN_4 = Rates(
+    panel=(6.7, 3.3, 1.8, 1.2), narrow=2.21, channels=(7.0, 3.5, 1.9), start=37.6, start_rows=56, start_listed=12.6,
+    gather=2.17, window=2.57, copy=0.478, scatter=1.43, turn=0.349, start_list=25.2, list=1.78, start_copy=5687,
+    fetch=0.0507, store=0.0324, pass_=0.00216, memory=0.0247, memory_listed=0.0323,
+    write_run=6.17, write_vector=0.924, write_square=3.21, write_element=0.66,
+    transform=0.822, transform_read=0.257, transform_written=1.75,
+    add=1.25, add_row=3.44, clear=4.33,
+    tap=0.268, line=43.8, line_vector=2.3, plane=0.432,
+    level=0.426, spectra=0.751, block_copy=2.05, block=1e5,
+    pack=1.31, pack_transformed=5.66, pack_rows=4.01,
+)  # fmt: skip
 
 
 def built_in() -> Rates:
     """Those of the processor most like this one."""
-    return ZEN_3 if VECTOR_BYTES == 32 else GRANITE_RAPIDS
+    if VECTOR_BYTES == 32:
+        return ZEN_3
+    return ZEN_4 if PROCESSOR.startswith("znver") else GRANITE_RAPIDS
 
 
 def file() -> Path:
