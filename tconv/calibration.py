@@ -216,7 +216,7 @@ def fit(samples: Sequence[Sample], known: dict[tuple[str, int], float]) -> Fit:
 
 
 def _matter(samples: Sequence[Sample]) -> np.ndarray:
-    """How much each counts, 1 on average: the less, the more the best for its problem is better, as it is not chosen."""
+    """How much each counts, 1 on average: the less, the better the best for its problem is, as that will be chosen."""
     best: dict[tuple[Problem, bool], float] = {}
     kinds = [(sample.way.problem, sample.way.name.endswith("packing")) for sample in samples]
     for kind, sample in zip(kinds, samples, strict=True):
