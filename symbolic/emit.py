@@ -11,6 +11,7 @@ from sympy import ImmutableMatrix
 
 from symbolic.bilinear import point_name
 from symbolic.cook_toom import CookToom, cook_toom
+from symbolic.error_bounds import DIGITS, bilinear_error_bound
 
 SIZES = ((2, 1), (3, 1), (4, 1), (2, 2), (3, 2), (4, 2), (2, 3), (3, 3), (4, 3), (2, 4), (3, 4), (2, 5))
 """(outputs, taps) of the transforms in the table."""
@@ -47,6 +48,8 @@ class Transform(NamedTuple):
         A^T, `(m, n)`.
     amplification : float
         How many times larger than in the direct sum the products get, in the worst case; rounded.
+    roundings : int
+        The most that a product meets in the three of them together, in float32 or float64.
     """
 
     points: tuple[str, ...]
@@ -55,6 +58,7 @@ class Transform(NamedTuple):
     divisor: int
     outputs: tuple[tuple[int, ...], ...]
     amplification: float
+    roundings: int
 
 
 TRANSFORMS: dict[tuple[int, int], Transform] = {
@@ -83,6 +87,7 @@ def _entry(transform: CookToom) -> Iterator[str]:
     yield f"    divisor={divisor},"
     yield from _matrix("outputs", transform.output)
     yield f"    amplification={int(amplification.p) / int(amplification.q)!r},"
+    yield f"    roundings={max(bilinear_error_bound(transform, dtype=d).roundings for d in DIGITS) - 1},"
     yield "),"
 
 

@@ -48,6 +48,7 @@ def conv_transpose(
     layout: str = "NC...",
     kernel_layout: str = "IO...",
     method: str = "auto",
+    accuracy: str = "direct",
     threads: int | None = None,
     out: Array | None = None,
 ) -> Array:
@@ -96,8 +97,11 @@ def conv_transpose(
     method : str, default "auto"
         The algorithm: "auto" takes the fastest by the planner's model, a name takes that one. `plan` shows
         both. "winograd" and "fft" (which needs SciPy: the extra ``fft``) round otherwise than a direct sum;
-        "auto" takes them where the bound on their errors is at most four times larger. "polyphase" is always
-        direct.
+        "auto" takes them where ``accuracy`` allows.
+    accuracy : {"direct", "fast", "exact-order"}, default "direct"
+        Which rounding errors may be made for speed: "direct" takes algorithms whose proved bound on errors is at
+        most 4 times the direct sum's, "fast" at most 16 times; "exact-order" only those that add up the products of
+        the definition, nothing else. `plan` shows the bounds. Without rounding all are the same.
     threads : int, optional
         How many threads to use at most; by default all that Numba has. The result has the same bits for any
         number.
@@ -162,7 +166,9 @@ def conv_transpose(
     >>> tconv.conv_transpose(x, [1, 1], layout="...")
     array([Fraction(1, 3), Fraction(1, 2), Fraction(1, 6)], dtype=object)
     """
-    arguments = Arguments.of("conv_transpose", stride, padding, output_padding, dilation, groups, layout, kernel_layout)
+    arguments = Arguments.of(
+        "conv_transpose", stride, padding, output_padding, dilation, groups, layout, kernel_layout, accuracy
+    )
     return _forward(arguments, frozen("output_size", output_size), x, w, bias, method, threads, out)
 
 
@@ -178,6 +184,7 @@ def conv(
     layout: str = "NC...",
     kernel_layout: str = "OI...",
     method: str = "auto",
+    accuracy: str = "direct",
     threads: int | None = None,
     out: Array | None = None,
 ) -> Array:
@@ -218,8 +225,11 @@ def conv(
     method : str, default "auto"
         The algorithm: "auto" takes the fastest by the planner's model, a name takes that one. `plan` shows
         both. "winograd" and "fft" (which needs SciPy: the extra ``fft``) round otherwise than a direct sum;
-        "auto" takes them where the bound on their errors is at most four times larger. "polyphase" is always
-        direct.
+        "auto" takes them where ``accuracy`` allows.
+    accuracy : {"direct", "fast", "exact-order"}, default "direct"
+        Which rounding errors may be made for speed: "direct" takes algorithms whose proved bound on errors is at
+        most 4 times the direct sum's, "fast" at most 16 times; "exact-order" only those that add up the products of
+        the definition, nothing else. `plan` shows the bounds. Without rounding all are the same.
     threads : int, optional
         How many threads to use at most; by default all that Numba has. The result has the same bits for any
         number.
@@ -262,7 +272,7 @@ def conv(
     >>> tconv.conv([1, 10, 100, 1000], [1, 2, 3], padding="same", layout="...")
     array([  32,  321, 3210, 2100])
     """
-    arguments = Arguments.of("conv", stride, padding, 0, dilation, groups, layout, kernel_layout)
+    arguments = Arguments.of("conv", stride, padding, 0, dilation, groups, layout, kernel_layout, accuracy)
     return _forward(arguments, None, x, w, bias, method, threads, out)
 
 
@@ -280,6 +290,7 @@ def conv_transpose_input_vjp(
     layout: str = "NC...",
     kernel_layout: str = "IO...",
     method: str = "auto",
+    accuracy: str = "direct",
     threads: int | None = None,
     out: Array | None = None,
 ) -> Array:
@@ -302,7 +313,7 @@ def conv_transpose_input_vjp(
         must be given with ``output_size``.
     stride, padding, output_padding, output_size, dilation, groups, layout, kernel_layout
         As they were given to `conv_transpose`.
-    method, threads, out
+    method, accuracy, threads, out
         As in `conv_transpose`; ``method`` names an algorithm for the convolution that this is.
 
     Returns
@@ -337,7 +348,9 @@ def conv_transpose_input_vjp(
     >>> tconv.conv_transpose_input_vjp([1, 2, 3, 4, 5], [1, 1, 1], stride=2, layout="...")
     array([ 6, 12])
     """
-    arguments = Arguments.of("conv_transpose", stride, padding, output_padding, dilation, groups, layout, kernel_layout)
+    arguments = Arguments.of(
+        "conv_transpose", stride, padding, output_padding, dilation, groups, layout, kernel_layout, accuracy
+    )
     sizes = frozen("input_size", input_size), frozen("output_size", output_size)
     return _input_vjp(arguments, sizes, g, w, method, threads, out)
 
@@ -354,6 +367,7 @@ def conv_input_vjp(
     layout: str = "NC...",
     kernel_layout: str = "OI...",
     method: str = "auto",
+    accuracy: str = "direct",
     threads: int | None = None,
     out: Array | None = None,
 ) -> Array:
@@ -376,7 +390,7 @@ def conv_input_vjp(
         ``padding="same"``, o*s); with a stride several do.
     stride, padding, dilation, groups, layout, kernel_layout
         As they were given to `conv`.
-    method, threads, out
+    method, accuracy, threads, out
         As in `conv`; ``method`` names an algorithm for the convolution that this is.
 
     Returns
@@ -411,7 +425,7 @@ def conv_input_vjp(
     >>> tconv.conv_input_vjp([6, 12], [1, 1, 1], stride=2, input_size=6, layout="...")
     array([ 6,  6, 18, 12, 12,  0])
     """
-    arguments = Arguments.of("conv", stride, padding, 0, dilation, groups, layout, kernel_layout)
+    arguments = Arguments.of("conv", stride, padding, 0, dilation, groups, layout, kernel_layout, accuracy)
     return _input_vjp(arguments, (frozen("input_size", input_size), None), g, w, method, threads, out)
 
 
@@ -429,6 +443,7 @@ def conv_transpose_weight_vjp(
     layout: str = "NC...",
     kernel_layout: str = "IO...",
     method: str = "auto",
+    accuracy: str = "direct",
     threads: int | None = None,
     out: Array | None = None,
 ) -> Array:
@@ -451,7 +466,7 @@ def conv_transpose_weight_vjp(
         Sizes of w along the spatial axes, one int per axis (an int is one axis).
     stride, padding, output_padding, output_size, dilation, groups, layout, kernel_layout
         As they were given to `conv_transpose`.
-    method, threads, out
+    method, accuracy, threads, out
         As in `conv_transpose`; ``method`` names an algorithm for the convolution that this is.
 
     Returns
@@ -486,7 +501,9 @@ def conv_transpose_weight_vjp(
     >>> tconv.conv_transpose_weight_vjp([1, 10], [1, 2, 3, 4], kernel_size=2, stride=2, layout="...")
     array([31, 42])
     """
-    arguments = Arguments.of("conv_transpose", stride, padding, output_padding, dilation, groups, layout, kernel_layout)
+    arguments = Arguments.of(
+        "conv_transpose", stride, padding, output_padding, dilation, groups, layout, kernel_layout, accuracy
+    )
     sizes = frozen("kernel_size", kernel_size), frozen("output_size", output_size)
     return _weight_vjp(arguments, sizes, x, g, method, threads, out)
 
@@ -503,6 +520,7 @@ def conv_weight_vjp(
     layout: str = "NC...",
     kernel_layout: str = "OI...",
     method: str = "auto",
+    accuracy: str = "direct",
     threads: int | None = None,
     out: Array | None = None,
 ) -> Array:
@@ -525,7 +543,7 @@ def conv_weight_vjp(
         Sizes of w along the spatial axes, one int per axis (an int is one axis).
     stride, padding, dilation, groups, layout, kernel_layout
         As they were given to `conv`.
-    method, threads, out
+    method, accuracy, threads, out
         As in `conv`; ``method`` names an algorithm for the convolution that this is.
 
     Returns
@@ -560,7 +578,7 @@ def conv_weight_vjp(
     >>> tconv.conv_weight_vjp([1, 2, 3, 4], [1, 10, 100], kernel_size=2, layout="...")
     array([321, 432])
     """
-    arguments = Arguments.of("conv", stride, padding, 0, dilation, groups, layout, kernel_layout)
+    arguments = Arguments.of("conv", stride, padding, 0, dilation, groups, layout, kernel_layout, accuracy)
     return _weight_vjp(arguments, (frozen("kernel_size", kernel_size), None), x, g, method, threads, out)
 
 
@@ -579,6 +597,7 @@ def plan(
     layout: str = "NC...",
     kernel_layout: str | None = None,
     method: str = "auto",
+    accuracy: str = "direct",
     threads: int | None = None,
     measure: bool = False,
 ) -> Plan:
@@ -592,7 +611,7 @@ def plan(
         Of both.
     operator : {"conv_transpose", "conv"}
         The function to plan for.
-    stride, padding, output_padding, output_size, dilation, groups, layout, method, threads
+    stride, padding, output_padding, output_size, dilation, groups, layout, method, accuracy, threads
         As in `conv_transpose`; `conv` has no ``output_padding`` and no ``output_size``.
     kernel_layout : str, optional
         As in `conv_transpose`; by default "IO..." for it and "OI..." for `conv`.
@@ -631,7 +650,7 @@ def plan(
         kernel_layout = "IO..." if operator == "conv_transpose" else "OI..."
     elements = read_dtype("dtype", dtype)
     found = plan_forward(
-        Arguments.of(operator, stride, padding, output_padding, dilation, groups, layout, kernel_layout),
+        Arguments.of(operator, stride, padding, output_padding, dilation, groups, layout, kernel_layout, accuracy),
         frozen("output_size", output_size),
         shape_of("x_shape", x_shape),
         elements,

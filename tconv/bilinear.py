@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from tconv.errors import ParameterError, ShapeError, shown
 from tconv.geometry import (
+    ACCURACIES,
     Axis,
     Operator,
     Problem,
@@ -43,6 +44,7 @@ class Arguments(NamedTuple):
     groups: Any
     layout: Any
     kernel_layout: Any
+    accuracy: Any = "direct"
 
     @classmethod
     def of(cls, operator: Operator, *given: object) -> Arguments:
@@ -72,18 +74,21 @@ class BilinearMap:
     axes: tuple[Axis, ...]
     layout: Layout  # of x and y, without N if they are unbatched
     kernel_layout: Layout
+    accuracy: str = "direct"
     bias: View | None = None
 
     def forward(self, dtype: str) -> Roles:
         """From x and w to y."""
-        problem = Problem(self.operator, self.batch, self.groups, self.channels_in, self.channels_out, self.axes, dtype)
+        channels = self.groups, self.channels_in, self.channels_out
+        problem = Problem(self.operator, self.batch, *channels, self.axes, dtype, self.accuracy)
         return Roles(problem, self._x("NGC"), self._w("GIO"), self._y("NGC"), self.bias)
 
     def input_vjp(self, dtype: str) -> Roles:
         """From g, w to the gradient of x: the other operator on the same weights."""
         other: Operator = "conv" if self.operator == "conv_transpose" else "conv_transpose"
         axes = tuple(input_vjp_axis(axis) for axis in self.axes)
-        problem = Problem(other, self.batch, self.groups, self.channels_out, self.channels_in, axes, dtype)
+        channels = self.groups, self.channels_out, self.channels_in
+        problem = Problem(other, self.batch, *channels, axes, dtype, self.accuracy)
         return Roles(problem, self._y("NGC"), self._w("GOI"), self._x("NGC"), None)
 
     def weight_vjp(self, dtype: str) -> Roles:
@@ -99,7 +104,7 @@ class BilinearMap:
         else:
             large, small, w = self._x("CGN"), self._y("GNC"), self._w("IGO")
             channels = self.channels_in, self.channels_out
-        problem = Problem("conv", channels[0], self.groups, self.batch, channels[1], axes, dtype)
+        problem = Problem("conv", channels[0], self.groups, self.batch, channels[1], axes, dtype, self.accuracy)
         return Roles(problem, large, small, w, None)
 
     def _x(self, order: str) -> View:
@@ -194,6 +199,10 @@ class _Reader:
 
     @classmethod
     def of(cls, arguments: Arguments) -> _Reader:
+        if arguments.accuracy not in ACCURACIES:
+            raise ParameterError(
+                f"accuracy: got {shown(arguments.accuracy)}; must be one of {', '.join(map(repr, ACCURACIES))}"
+            )
         layout = parse("layout", arguments.layout, "NC")
         groups = count("groups", arguments.groups)
         if "C" in layout.letters:
@@ -313,6 +322,7 @@ class _Reader:
             axes=geometry,
             layout=layout,
             kernel_layout=self.kernel_layout,
+            accuracy=self.arguments.accuracy,
             bias=bias,
         )
 

@@ -221,8 +221,9 @@ def _matter(samples: Sequence[Sample]) -> np.ndarray:
     kinds = [(sample.way.problem, sample.way.name.endswith("packing")) for sample in samples]
     for kind, sample in zip(kinds, samples, strict=True):
         best[kind] = min(sample.measured, best.get(kind, inf))
-    matter = np.array([best[kind] / sample.measured for kind, sample in zip(kinds, samples, strict=True)])
-    return matter / matter.mean()
+    matter: np.ndarray = np.array([best[kind] / sample.measured for kind, sample in zip(kinds, samples, strict=True)])
+    matter /= matter.mean()
+    return matter
 
 
 def _predicted(samples: Sequence[Sample], logarithms: np.ndarray) -> np.ndarray:

@@ -46,6 +46,10 @@ class Axis:
     size_out: int
 
 
+ACCURACIES = ("direct", "fast", "exact-order")
+"""What rounding errors may be: about those of the direct sum, a few times more, or the direct sum's own."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """What an algorithm has to compute, in one normal form for every layout.
@@ -62,6 +66,7 @@ class Problem:
     channels_out: int
     axes: tuple[Axis, ...]
     dtype: str  # in which the kernels compute: float32 ... complex128, int32, int64, object
+    accuracy: str = "direct"  # one of `ACCURACIES`
 
 
 @dataclass(frozen=True)

@@ -188,7 +188,7 @@ class ConvTranspose(_Layer):
         The weights; they are copied.
     bias : array_like, shape ``(channels_out,)``, optional
         Added to every output of its channel; copied.
-    stride, padding, output_padding, output_size, dilation, groups, layout, kernel_layout, method, threads
+    stride, padding, output_padding, output_size, dilation, groups, layout, kernel_layout, method, accuracy, threads
         As in `tconv.conv_transpose`.
 
     Attributes
@@ -225,10 +225,11 @@ class ConvTranspose(_Layer):
         layout: str = "NC...",
         kernel_layout: str = "IO...",
         method: str = "auto",
+        accuracy: str = "direct",
         threads: int | None = None,
     ) -> None:
         arguments = Arguments.of(
-            "conv_transpose", stride, padding, output_padding, dilation, groups, layout, kernel_layout
+            "conv_transpose", stride, padding, output_padding, dilation, groups, layout, kernel_layout, accuracy
         )
         super().__init__(w, bias, arguments, frozen("output_size", output_size), method, threads)
 
@@ -244,7 +245,7 @@ class Conv(_Layer):
         The weights; they are copied.
     bias : array_like, shape ``(channels_out,)``, optional
         Added to every output of its channel; copied.
-    stride, padding, dilation, groups, layout, kernel_layout, method, threads
+    stride, padding, dilation, groups, layout, kernel_layout, method, accuracy, threads
         As in `tconv.conv`.
 
     Attributes
@@ -278,9 +279,10 @@ class Conv(_Layer):
         layout: str = "NC...",
         kernel_layout: str = "OI...",
         method: str = "auto",
+        accuracy: str = "direct",
         threads: int | None = None,
     ) -> None:
-        arguments = Arguments.of("conv", stride, padding, 0, dilation, groups, layout, kernel_layout)
+        arguments = Arguments.of("conv", stride, padding, 0, dilation, groups, layout, kernel_layout, accuracy)
         super().__init__(w, bias, arguments, None, method, threads)
 
 

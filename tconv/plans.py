@@ -211,13 +211,16 @@ def _plan(function: str, roles: Roles, dtype: np.dtype[Any], method: str, thread
 
 
 def _table(plan: Plan) -> list[str]:
-    rows: list[tuple[str, ...]] = [("", "algorithm", "operations", "moved", "workspace", "packing", "predicted")]
+    rows: list[tuple[str, ...]] = [
+        ("", "algorithm", "operations", "moved", "workspace", "error bound", "packing", "predicted")
+    ]
     if any(candidate.measured for candidate in plan.candidates):
         rows[0] = (*rows[0], "measured")
+    rounds = plan.kernel_dtype.kind in "fc"
     for candidate in plan.candidates:
         if candidate.cost is not None:
             mark = "->" if candidate.name == plan.choice else ""
-            rows.append((mark, candidate.name, *_figures(candidate.cost, candidate.measured))[: len(rows[0])])
+            rows.append((mark, candidate.name, *_figures(candidate, candidate.cost, rounds))[: len(rows[0])])
     refused = [candidate for candidate in plan.candidates if candidate.cost is None]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     widths[1] = max([widths[1], *(len(candidate.name) for candidate in refused)])
@@ -226,12 +229,13 @@ def _table(plan: Plan) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def _figures(cost: Cost, measured: float | None) -> tuple[str, ...]:
+def _figures(candidate: Candidate, cost: Cost, rounds: bool) -> tuple[str, ...]:
     return (
         quantity(cost.operations, "FLOP"),
         quantity(cost.bytes_moved, "B"),
         quantity(cost.workspace, "B"),
+        f"{cost.loss:.2g} x direct" if rounds else "exact",
         quantity(cost.preparing / cost.workers, "s"),
         quantity(cost.seconds, "s") if isfinite(cost.seconds) else "only if asked for by name",
-        "" if measured is None else quantity(measured, "s"),
+        "" if candidate.measured is None else quantity(candidate.measured, "s"),
     )

@@ -29,6 +29,8 @@ class Transform(NamedTuple):
         A^T, `(m, n)`.
     amplification : float
         How many times larger than in the direct sum the products get, in the worst case; rounded.
+    roundings : int
+        The most that a product meets in the three of them together, in float32 or float64.
     """
 
     points: tuple[str, ...]
@@ -37,6 +39,7 @@ class Transform(NamedTuple):
     divisor: int
     outputs: tuple[tuple[int, ...], ...]
     amplification: float
+    roundings: int
 
 
 TRANSFORMS: dict[tuple[int, int], Transform] = {
@@ -56,6 +59,7 @@ TRANSFORMS: dict[tuple[int, int], Transform] = {
             (0, 1),
         ),
         amplification=1.0,
+        roundings=0,
     ),
     (3, 1): Transform(
         points=(),
@@ -76,6 +80,7 @@ TRANSFORMS: dict[tuple[int, int], Transform] = {
             (0, 0, 1),
         ),
         amplification=1.0,
+        roundings=0,
     ),
     (4, 1): Transform(
         points=(),
@@ -99,6 +104,7 @@ TRANSFORMS: dict[tuple[int, int], Transform] = {
             (0, 0, 0, 1),
         ),
         amplification=1.0,
+        roundings=0,
     ),
     (2, 2): Transform(
         points=("0", "1", "inf"),
@@ -118,6 +124,7 @@ TRANSFORMS: dict[tuple[int, int], Transform] = {
             (0, 1, 1),
         ),
         amplification=2.0,
+        roundings=3,
     ),
     (3, 2): Transform(
         points=("0", "1", "-1", "inf"),
@@ -140,6 +147,7 @@ TRANSFORMS: dict[tuple[int, int], Transform] = {
             (0, 1, 1, 1),
         ),
         amplification=3.0,
+        roundings=4,
     ),
     (4, 2): Transform(
         points=("0", "1", "-2", "-1/2", "inf"),
@@ -165,6 +173,7 @@ TRANSFORMS: dict[tuple[int, int], Transform] = {
             (0, 1, -8, -1, 1),
         ),
         amplification=6.5,
+        roundings=10,
     ),
     (2, 3): Transform(
         points=("0", "1", "-1", "inf"),
@@ -186,6 +195,7 @@ TRANSFORMS: dict[tuple[int, int], Transform] = {
             (0, 1, -1, 1),
         ),
         amplification=2.6666666666666665,
+        roundings=5,
     ),
     (3, 3): Transform(
         points=("0", "1", "-2", "-1/2", "inf"),
@@ -210,6 +220,7 @@ TRANSFORMS: dict[tuple[int, int], Transform] = {
             (0, 1, 4, 1, 1),
         ),
         amplification=5.2592592592592595,
+        roundings=11,
     ),
     (4, 3): Transform(
         points=("0", "2", "-2", "1/2", "-1/2", "inf"),
@@ -237,6 +248,7 @@ TRANSFORMS: dict[tuple[int, int], Transform] = {
             (0, 8, -8, 1, -1, 1),
         ),
         amplification=7.333333333333333,
+        roundings=11,
     ),
     (2, 4): Transform(
         points=("0", "1", "-2", "-1/2", "inf"),
@@ -260,6 +272,7 @@ TRANSFORMS: dict[tuple[int, int], Transform] = {
             (0, 1, -2, -1, 1),
         ),
         amplification=4.75,
+        roundings=12,
     ),
     (3, 4): Transform(
         points=("0", "2", "-2", "1/2", "-1/2", "inf"),
@@ -286,6 +299,7 @@ TRANSFORMS: dict[tuple[int, int], Transform] = {
             (0, 4, 4, 1, 1, 1),
         ),
         amplification=6.25,
+        roundings=12,
     ),
     (2, 5): Transform(
         points=("0", "2", "-2", "1/2", "-1/2", "inf"),
@@ -311,6 +325,7 @@ TRANSFORMS: dict[tuple[int, int], Transform] = {
             (0, 2, -2, 1, -1, 1),
         ),
         amplification=5.9,
+        roundings=13,
     ),
 }
 """By (m, r)."""

@@ -27,7 +27,7 @@ def test_a_plan_prints_the_choice_and_all_others():
     assert heading == "conv_transpose, float32 computed in float32, 1 thread"
     assert shapes.startswith("(2, 8, 10, 9) by (8, 6, 4, 4) to (2, 6, 20, 18), ")
     assert shapes.endswith("FLOP by the definition")
-    assert columns.split() == ["algorithm", "operations", "moved", "workspace", "packing", "predicted"]
+    assert columns.split() == "algorithm operations moved workspace error bound packing predicted".split()
     assert len(rows) == len(ALGORITHMS)
     chosen = [row for row in rows if row.startswith("->")]
     assert len(chosen) == 1
@@ -178,7 +178,7 @@ def test_a_repeated_call_neither_validates_nor_plans():
     layer = tconv.ConvTranspose(w, bias, stride=2, padding=1, threads=1)
     function()
     layer(x)
-    assert len(calls_of(function)) <= 40
+    assert len(calls_of(function)) <= 41
     assert len(calls_of(lambda: layer(x))) <= 20
     assert plans.plan_forward.cache_info().misses == 2  # the function's and the layer's, which packs once
 

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LIMITS = {"direct": 4.0, "fast": 16.0}
+"""By accuracy, how many times larger than the direct sum's the bound on errors may be."""
+
+NOT_DIRECT = "does not add up the products of the definition, as accuracy 'exact-order' asks for"
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -18,6 +23,7 @@ class Cost:
     work: float  # seconds on one thread
     workers: int  # threads that can share it
     preparing: float = 0.0  # seconds on one thread that packing the weights takes
+    loss: float = 1.0  # how many times larger than the direct sum's the bound on errors is
 
     @property
     def seconds(self) -> float:

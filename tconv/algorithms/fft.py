@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from tconv.algorithms.cost import Cost
+from tconv.algorithms.cost import LIMITS, NOT_DIRECT, Cost
 from tconv.algorithms.flat import operand_bytes
 from tconv.algorithms.rates import RATES
 from tconv.geometry import Axis, Problem
@@ -34,7 +34,6 @@ MOST_PHASES = 64  # and parts, into which strides and dilations sort what is tra
 SPECTRA_BYTES = 512 * 2**20  # of the weights
 WORKSPACE = 8 * 2**20  # bytes, and one and a half times the input: smaller blocks, where they are, for more
 AT_ONCE = 2  # blocks: the others' threads work within these, or memory would grow with their number
-LOSS = 4.0  # what is lost in accuracy at most, where this algorithm is not asked for by name
 LEVEL_ROUNDINGS = 20.0  # three transforms, each off by at most 4*sqrt(2) + 1 roundings a level (Higham, theorem 24.2)
 CALLS = 10  # of which lengths are chosen for the sum: larger spectra take longer to prepare
 
@@ -43,6 +42,8 @@ def supports(problem: Problem) -> str | None:
     """Floating-point numbers, kernels of many taps, and SciPy."""
     if np.dtype(problem.dtype).kind not in "fc":
         return f"rounds, which {problem.dtype} must not"
+    if problem.accuracy not in LIMITS:
+        return NOT_DIRECT
     if prod(map(_taps, problem.axes)) < FEW_TAPS:
         return f"is for kernels of {FEW_TAPS} taps a phase or more"
     if prod(axis.stride * axis.dilation // gcd(axis.stride, axis.dilation) for axis in problem.axes) > MOST_PHASES:
@@ -189,8 +190,9 @@ def cost(problem: Problem, threads: int) -> Cost:
         work=best.work,
         workers=threads,
         preparing=best.preparing,
+        loss=best.loss,
     )
-    return replace(found, work=inf) if best.loss > LOSS else found
+    return replace(found, work=inf) if best.loss > LIMITS[problem.accuracy] else found
 
 
 def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray | None:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tconv.algorithms.patches import LOSS, Family, Group, PatchedAxis, Way, groups_of, row_chunks, ways
+from tconv.algorithms.cost import LIMITS
+from tconv.algorithms.patches import Family, Group, PatchedAxis, Way, groups_of, row_chunks, ways
 from tconv.algorithms.scheme import UNITS_AT_ONCE, UNITS_PER_THREAD, Scheme, copy_axes, engine_axes, even, order_of
 from tconv.geometry import Problem
 from tconv.kernels.columns import Shape, panel_pitch
@@ -32,7 +33,8 @@ class Patched(NamedTuple):
 @lru_cache(maxsize=512)
 def patched(problem: Problem, threads: int) -> Patched:
     """The quickest way to cut ``problem`` into patches that is accurate, else the quickest; there must be one."""
-    best = min(ways(problem), key=lambda way: (way.loss > LOSS, way.cut.time))
+    limit = LIMITS[problem.accuracy]
+    best = min(ways(problem), key=lambda way: (way.loss > limit, way.cut.time))
     return Patched(best.axes, best.loss, tabulate(problem, best, row_chunks(problem, best, threads), threads))
 
 

@@ -38,7 +38,6 @@ from tconv.transforms import TRANSFORMS
 SUMS_BYTES = 192 * 1024  # of one block of rows, in the second-level cache
 ROW_CHUNKS = 8  # most
 MOST_PARTS = 16  # of the inputs, into which dilations sort them: each has weights and sums of its own
-LOSS = 4.0  # what is lost in accuracy at most, where an algorithm is not asked for by name
 
 _CHOICE = Choice(channels_in_lanes=False, aligned_outer=True, aligned_last=True, rows_shared=False)
 
@@ -100,6 +99,11 @@ class PatchedAxis:
     def taps(self) -> int:
         """The most that a phase has."""
         return max(family.size for family in self.families)
+
+    @property
+    def halving(self) -> bool:
+        """Whether its transforms divide by powers of two at most, so that small whole numbers give exact results."""
+        return all(_filter(self.outputs, family.size)[1].bit_count() == 1 for family in self.families)
 
     def weights(self, dtype: np.dtype) -> np.ndarray:
         """The matrix, taps by streams, that turns a kernel into the weights of products."""
@@ -188,12 +192,17 @@ def ways(problem: Problem) -> Iterator[Way]:
 
 
 def patchings(problem: Problem) -> Iterator[tuple[PatchedAxis, ...]]:
-    """Every way to cut the axes of ``problem`` into patches, but the one that does not."""
+    """Every way to cut the axes of ``problem`` into patches, but the one that does not.
+
+    Thirds and fifths are for accuracy "fast" only, however small the bound: of small whole numbers the direct sum is
+    exact, and who asks for nothing else may count on that.
+    """
     ways = []
     for axis in problem.axes:
         sizes = {outputs for outputs, _ in SHAPES}
         found = [one for one in (patched(axis, problem.operator, outputs) for outputs in sorted(sizes)) if one]
-        ways.append([one for one in found if (one.outputs > 1) == (one.taps > 1)])
+        fast = problem.accuracy == "fast"
+        ways.append([one for one in found if (one.outputs > 1) == (one.taps > 1) and (fast or one.halving)])
     for axes in product(*ways):
         if prod(axis.axis.split for axis in axes) > MOST_PARTS:
             return
@@ -275,8 +284,7 @@ def loss(problem: Problem, axes: tuple[PatchedAxis, ...]) -> float:
             if axis.outputs > 1:
                 transform = TRANSFORMS[axis.outputs, family.size]
                 larger *= transform.amplification
-                matrices = (transform.inputs, transform.weights, transform.outputs)
-                roundings += sum(max(sum(map(bool, row)) for row in matrix) - 1 for matrix in matrices)
+                roundings += transform.roundings
         return larger * roundings / (taps * problem.channels_in + 1)
 
     return max(map(of, product(*(axis.families for axis in axes))))

@@ -17,9 +17,9 @@ from math import inf
 import numpy as np
 
 from tconv.algorithms import engine
-from tconv.algorithms.cost import Cost
+from tconv.algorithms.cost import LIMITS, NOT_DIRECT, Cost
 from tconv.algorithms.patch_tables import patched
-from tconv.algorithms.patches import LOSS, patchings
+from tconv.algorithms.patches import patchings
 from tconv.geometry import Problem
 from tconv.kernels.workers import Single
 from tconv.memory import Flat
@@ -31,6 +31,8 @@ def supports(problem: Problem) -> str | None:
     """Real numbers that can be halved, and an axis whose phases have two or three taps side by side."""
     if problem.dtype not in DTYPES:
         return f"halves weights, which {problem.dtype} does not hold" if _whole(problem) else "is for real numbers"
+    if problem.accuracy not in LIMITS:
+        return NOT_DIRECT
     if problem.channels_in == 0 or not any(patchings(problem)):
         return "has no transform for these taps"
     return None
@@ -43,12 +45,12 @@ def _whole(problem: Problem) -> bool:
 def cost(problem: Problem, threads: int) -> Cost:
     """That of the best scheme.
 
-    Endless, so that it has to be asked for by name, where the bound on its errors is more than four times the direct
-    sum's; and for exact objects, since halves would change what they are.
+    Endless, so that it has to be asked for by name, where the bound on its errors is beyond the limit; and for exact
+    objects, since halves would change what they are.
     """
     best = patched(problem, threads)
-    found = engine.cost(problem, best.scheme, threads)
-    if problem.dtype == "object" or best.loss > LOSS:
+    found = replace(engine.cost(problem, best.scheme, threads), loss=best.loss)
+    if problem.dtype == "object" or best.loss > LIMITS[problem.accuracy]:
         return replace(found, work=inf)
     return found
 

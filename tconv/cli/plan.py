@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import tconv
 from tconv.cli.arguments import Parser, add_geometry, shape
+from tconv.geometry import ACCURACIES
 
 DESCRIPTION = """\
 Which algorithm would compute a convolution of given shapes, what it would cost,
@@ -33,6 +34,7 @@ def _parser() -> Parser:
     parser.add_argument("--layout", default="NC...", metavar="L", help="axes of the input (default NC...)")
     parser.add_argument("--kernel-layout", metavar="L", help="axes of the weights (default IO..., for conv OI...)")
     parser.add_argument("--method", default="auto", metavar="M", help="an algorithm's name (default auto)")
+    parser.add_argument("--accuracy", choices=ACCURACIES, default="direct", help="of what is rounded (default direct)")
     parser.add_argument("--threads", type=int, metavar="N", help="threads to use (default: all)")
     parser.add_argument("--measure", action="store_true", help="measure what each algorithm takes, too")
     add_geometry(parser)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from numba.extending import register_jitable
 
 from tconv.kernels.launch import inlined
-from tconv.kernels.windows import AT_ONCE, copy_lanes, copy_windows
+from tconv.kernels.windows import AT_ONCE, copy_lanes, copy_windows, places
 
 
 class Shape(NamedTuple):
@@ -145,7 +145,7 @@ def list_copies(shape, axes, section, reads, runs, n_runs, copies):
                 some = low < high
                 copies[n, FROM] = source + i * shape.span if some else 0
                 copies[n, INTO] = into + i
-                copies[n, HELD] = (2 << high - 1) - (1 << low) if some else 0  # right for all 64 bits, too
+                copies[n, HELD] = places(low, high)
                 n += 1
     return n
 

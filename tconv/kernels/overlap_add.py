@@ -16,7 +16,7 @@ from tconv.kernels.interleave import interleave
 from tconv.kernels.polyphase import panel_height
 from tconv.kernels.tile import POSITION_VECTORS, positions_tile
 from tconv.kernels.vectors import add_row
-from tconv.kernels.windows import AT_ONCE, copy_lanes
+from tconv.kernels.windows import AT_ONCE, copy_lanes, places
 from tconv.kernels.workers import claim, worker
 
 
@@ -60,7 +60,7 @@ def _gather(overlap, step, x, from_, columns, panel):
         to = channel * overlap.tile
         if step == 1:
             for first in range(0, columns, lanes):
-                held = (2 << min(lanes, columns - first) - 1) - 1
+                held = places(0, min(lanes, columns - first))
                 copy_lanes(lanes, held, count, x, at + first, overlap.x_channel, panel, to + first, overlap.tile)
         else:
             for c in range(count):

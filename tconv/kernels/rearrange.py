@@ -9,7 +9,7 @@ from numba.extending import register_jitable
 from tconv.kernels.launch import inlined
 from tconv.kernels.turn import turn
 from tconv.kernels.vectors import VECTOR_BYTES, copy_vector
-from tconv.kernels.windows import PLACES, SINGLE, copy_windows
+from tconv.kernels.windows import SINGLE, copy_windows, places
 from tconv.kernels.workers import claim, worker
 
 MOST_APART = SINGLE[-1][0]  # inputs copied by vectors
@@ -48,8 +48,8 @@ def copy_line(lanes, count, step, unit, x, source, copied, at):
         for i in range(0, count, lanes):
             first = min(i, count - lanes)
             copy_vector(lanes, x, source + first, copied, at + first)
-    elif unit == 1 and 1 < step <= MOST_APART and step * (lanes - 1) < PLACES and count >= lanes:
-        held = (1 << step * (lanes - 1) + 1) - 1
+    elif unit == 1 and 1 < step <= MOST_APART and count >= lanes:
+        held = places(0, step * (lanes - 1) + 1)
         for i in range(0, count, lanes):
             first = min(i, count - lanes)
             copy_windows(step, 1, lanes, held, 1, x, source + first * step, 0, copied, at + first, 0, 0)

@@ -14,7 +14,7 @@ from numba.extending import intrinsic, overload
 from tconv.kernels.vectors import INT, data_of, load_vector, multiply_add, splat, store_vector, vector_type
 from tconv.transforms import TRANSFORMS
 
-SHAPES = ((1, 1), (2, 1), (3, 1), (2, 2), (3, 2), (2, 3))
+SHAPES = ((1, 1), (2, 1), (3, 1), (4, 1), (2, 2), (3, 2), (4, 2), (2, 3), (3, 3), (4, 3))
 """(outputs, taps) of the transforms that are compiled."""
 
 _INPUTS = tuple(((1,),) if shape == (1, 1) else TRANSFORMS[shape].inputs for shape in SHAPES)

@@ -8,39 +8,49 @@ from __future__ import annotations
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic, overload, register_jitable
 
 from tconv.kernels.vectors import INT, data_of, load_lanes, load_vector, shuffled, store_vector, vector_type
 
 AT_ONCE = 4  # vectors that one call of `copy_lanes` copies best
 
 
+HIGH = 256  # more than there are places in any window
+
+
+@register_jitable
+def places(low, high):
+    """What says that the places from ``low`` to before ``high`` hold inputs; 0 if none do."""
+    return low + HIGH * high if low < high else 0
+
+
 def copy_lanes(lanes, held, count, source, from_, step, target, to, pitch):
-    """Copy the lanes whose bits are set in ``held``, of ``count`` vectors; zeros for the others, whatever lies there.
+    """Copy the lanes that are ``held``, of ``count`` vectors; zeros for the others, whatever lies there.
 
     The vectors lie ``step`` apart in ``source`` and ``pitch`` in ``target``. No memory outside of ``source`` is read.
     """
     for i in range(count):
         for lane in range(lanes):
-            target[to + i * pitch + lane] = source[from_ + i * step + lane] if held >> lane & 1 else 0
+            inside = held % HIGH <= lane < held // HIGH
+            target[to + i * pitch + lane] = source[from_ + i * step + lane] if inside else 0
 
 
-WINDOWS = ((2, 4), (3, 4))  # span and size, as compiled
+WINDOWS = ((2, 4), (3, 4), (3, 5), (4, 5), (4, 6))  # span and size, as compiled
 SINGLE = ((2, 1), (3, 1), (4, 1))  # the same, for one of a few neighbours
-PLACES = 64  # bits that say which are held
 
 
 def copy_windows(span, window, lanes, held, count, source, from_, step, target, to, pitch, row):
     """Copy windows of ``window`` neighbours, each ``span`` after the one before, to lanes of as many rows.
 
-    Place ``span * lane + j`` goes to ``lane`` of row ``j``, if its bit is set in ``held``; else a zero, whatever lies
-    there. This ``count`` times, as for `copy_lanes`; rows lie ``row`` apart in ``target``.
+    Place ``span * lane + j`` goes to ``lane`` of row ``j``, if it is ``held``; else a zero, whatever lies there. This
+    ``count`` times, as for `copy_lanes`; rows lie ``row`` apart in ``target``.
     """
     for i in range(count):
         for j in range(window):
             for lane in range(lanes):
                 place = span * lane + j
-                target[to + i * pitch + j * row + lane] = source[from_ + i * step + place] if held >> place & 1 else 0
+                inside = held % HIGH <= place < held // HIGH
+                target[to + i * pitch + j * row + lane] = source[from_ + i * step + place] if inside else 0
 
 
 @intrinsic
@@ -75,8 +85,6 @@ def _copied_windows(typing, span, window, held, count, source, from_, step, targ
         done = builder.append_basic_block("copied")
         kind = builder.switch(builder.add(builder.mul(span, INT(8)), window), done)
         for shape in WINDOWS + SINGLE:
-            if shape[0] * (vector.count - 1) + shape[1] > PLACES:
-                continue
             block = builder.append_basic_block("windows_{}_{}".format(*shape))
             kind.add_case(INT(8 * shape[0] + shape[1]), block)
             builder.position_at_end(block)
@@ -103,10 +111,16 @@ def _copy(builder, vector, shape, held, count, image, from_, step, size, panel, 
     reach = span * (vector.count - 1) + window
     vectors = -(-reach // vector.count)
     zeros = ir.Constant(vector, None)
+    whole = ir.IntType(64 if reach < 64 else 128)
+    low, high = builder.and_(held, INT(HIGH - 1)), builder.lshr(held, INT(HIGH.bit_length() - 1))
+    from_low, from_high = (
+        builder.shl(whole(-1), builder.zext(n, whole) if whole.width > 64 else n) for n in (low, high)
+    )
+    bits = builder.and_(from_low, builder.not_(from_high))
 
     def mask(v):
-        bits = builder.trunc(builder.lshr(held, INT(v * vector.count)), ir.IntType(vector.count))
-        return builder.bitcast(bits, ir.VectorType(ir.IntType(1), vector.count))
+        of_vector = builder.trunc(builder.lshr(bits, whole(v * vector.count)), ir.IntType(vector.count))
+        return builder.bitcast(of_vector, ir.VectorType(ir.IntType(1), vector.count))
 
     masks = [mask(v) for v in range(vectors)]
 
@@ -142,7 +156,7 @@ def _copy(builder, vector, shape, held, count, image, from_, step, size, panel, 
     last = builder.add(from_, builder.mul(step, builder.sub(count, INT(1))))
     end = builder.add(last, INT(vectors * vector.count))
     inside = builder.and_(builder.icmp_signed(">=", from_, INT(0)), builder.icmp_signed("<=", end, size))
-    everything = builder.icmp_signed("==", held, INT((1 << reach) - 1 if reach < 64 else -1))
+    everything = builder.icmp_signed("==", held, INT(HIGH * reach))
     with builder.if_else(inside, likely=True) as (in_memory, at_ends):
         with in_memory, builder.if_else(everything) as (all_, some):
             with all_:
