@@ -27,7 +27,16 @@ def test_a_plan_prints_the_choice_and_all_others():
     assert heading == "conv_transpose, float32 computed in float32, 1 thread"
     assert shapes.startswith("(2, 8, 10, 9) by (8, 6, 4, 4) to (2, 6, 20, 18), ")
     assert shapes.endswith("FLOP by the definition")
-    assert columns.split() == "algorithm operations moved workspace error bound packing predicted".split()
+    assert columns.split() == [
+        "algorithm",
+        "operations",
+        "moved",
+        "workspace",
+        "error",
+        "bound",
+        "packing",
+        "predicted",
+    ]
     assert len(rows) == len(ALGORITHMS)
     chosen = [row for row in rows if row.startswith("->")]
     assert len(chosen) == 1
