@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from benchmarks import first_call, machine, memory, report, results, rounds
+from benchmarks import chart, machine, report, results
 from benchmarks.engines import ENGINES
-from benchmarks.layers import select
 from benchmarks.operands import DTYPES
 from benchmarks.process import ROOT
-from benchmarks.session import Measure, Session
+from benchmarks.session import Session
+from benchmarks.studies import STUDIES
+from benchmarks.tables import select
 
 README = ROOT / "README.md"
 RESULTS = ROOT / "benchmarks" / "results"
@@ -28,18 +30,19 @@ def parser() -> argparse.ArgumentParser:
         "Each engine runs in its own process, in turns; every result is checked in double precision.",
     )
     add = options.add_argument
-    add("--quick", action="store_true", help="fewer layers, three rounds")
+    studies = "; ".join(f"{name}: {study.about}" for name, study in STUDIES.items())
+    add("--study", choices=STUDIES, default="times", help=f"what to measure. {studies}; default: %(default)s")
+    add("--operation", choices=["conv_transpose", "conv"], default="conv_transpose", help="default: %(default)s")
+    add("--quick", action="store_true", help="fewer layers, fewer rounds")
     add("--layers", metavar="PATTERN", nargs="+", help="names as a shell matches them, as in 'unet.*'")
     add("--peers", metavar="LIST", help=f"with commas between, or none; default: {','.join(PEERS)}")
     add("--threads", type=int, default=machine.describe()["cores"], help="default: %(default)s, all cores")
-    add("--rounds", type=int, help="turns of each engine; default: 5, with --quick 3")
+    add("--batch", type=int, help="of every layer, in place of its own")
     add("--dtype", choices=DTYPES, default="float32", help="default: %(default)s")
-    kinds = options.add_mutually_exclusive_group()
-    kinds.add_argument("--first-call", action="store_true", help="measure what a new shape costs instead")
-    kinds.add_argument("--memory", action="store_true", help="measure the memory taken instead")
+    add("--rounds", type=int, help="how often; for times, turns of each engine: 5, with --quick 3")
     add("--python", metavar="NAME=PATH", action="append", default=[], help="the interpreter of one engine")
     add("--peer-python", metavar="PATH", help="the interpreter of all peers")
-    add("--out", type=Path, metavar="JSON", help="default: benchmarks/results/DTYPE-THREADS-threads.json")
+    add("--out", type=Path, metavar="JSON", help="default: in benchmarks/results, named after what is measured")
     add("--keep", action="store_true", help="measure only what --out does not hold yet")
     add(
         "--minutes",
@@ -57,17 +60,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.report:
             found, path = results.read(options.report), options.report
-            page = path.with_suffix(".md").resolve()
-            inside = page.relative_to(ROOT).as_posix() if page.is_relative_to(ROOT) else None
-            if not report.put_between_markers(README, report.compact(found, inside)):
-                print(f"README.md has no place for a table: {report.BEGIN} and {report.END}", file=sys.stderr)
         else:
             session = requested(options)
             found, path = session.run(partial(print, flush=True)), session.path
     except (ValueError, OSError) as error:
         print(f"python -m benchmarks: {error}", file=sys.stderr)
         return 2
-    path.with_suffix(".md").write_text(report.full(found))
+    if results.ratios(found):
+        path.with_suffix(".svg").write_text(chart.draw(found))
+    path.with_suffix(".md").write_text(report.full(found, path.stem))
+    if options.report:
+        place = path.with_suffix("").resolve()
+        inside = place.relative_to(ROOT).as_posix() if place.is_relative_to(ROOT) else None
+        if not report.put_between_markers(README, results.operation(found), report.compact(found, inside)):
+            print(f"README.md has no markers {report.markers(results.operation(found))}", file=sys.stderr)
     print(f"\n{report.summary(found)}\n{path}, {path.with_suffix('.md')}")
     return int(results.wrong(found))
 
@@ -78,33 +84,43 @@ def requested(options: argparse.Namespace) -> Session:
     Raises
     ------
     ValueError
-        A name that is no layer, no peer or no engine; a count below one.
+        A name that is no layer, no peer or no engine; a count below one; a study that has no such layers.
     """
-    if options.threads < 1 or (options.rounds is not None and options.rounds < 1):
-        raise ValueError("--threads and --rounds must be at least 1")
-    kind, measure = _measurement(options)
-    peers = _peers(options.peers)
+    counts = (options.threads, options.batch, options.rounds)
+    if any(count is not None and count < 1 for count in counts):
+        raise ValueError("--threads, --batch and --rounds must be at least 1")
+    study = STUDIES[options.study]
+    table = [layer for layer in study.table if layer.operation == options.operation]
+    if not table:
+        raise ValueError(f"--study {options.study} is not of {options.operation}")
+    layers = select(options.layers, options.quick or study.most is not None, table)
+    if not options.layers:
+        layers = layers[: study.most]
+    if options.batch:
+        layers = [replace(layer, x=(options.batch, *layer.x[1:])) for layer in layers]
+    modules = ("tconv", *_peers(options.peers))
     return Session(
-        kind=kind,
-        measure=measure,
-        layers=select(options.layers, options.quick),
-        engines=[name for name, engine in ENGINES.items() if engine.module in ("tconv", *peers)],
+        study=options.study,
+        measure=study.measure,
+        rounds=options.rounds or (study.quick if options.quick else study.rounds),
+        layers=layers,
+        engines=[name for name in study.engines if ENGINES[name].module in modules],
         pythons=_pythons(options.python, options.peer_python),
         threads=options.threads,
         dtype=options.dtype,
-        path=options.out or RESULTS / f"{options.dtype}-{options.threads}-threads.json",
+        path=options.out or RESULTS / _name(options),
+        operation=options.operation,
+        batch=options.batch,
         keep=options.keep,
         seconds=60 * options.minutes,
     )
 
 
-def _measurement(options: argparse.Namespace) -> tuple[str, Measure]:
-    if options.memory:
-        return "memory", memory.measure
-    if options.first_call:
-        return "first_call", partial(first_call.measure, shapes=6 if options.quick else 20)
-    schedule = rounds.Schedule(rounds=options.rounds or (3 if options.quick else 5))
-    return "times", partial(rounds.measure, schedule=schedule)
+def _name(options: argparse.Namespace) -> str:
+    """Of the file, after what keeps figures from standing in one table."""
+    operation = "" if options.operation == "conv_transpose" else f"{options.operation}-"
+    batch = f"-batch-{options.batch}" if options.batch else ""
+    return f"{operation}{options.dtype}-{options.threads}-threads{batch}.json"
 
 
 def _peers(words: str | None) -> list[str]:

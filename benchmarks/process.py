@@ -53,16 +53,20 @@ class Worker:
         How many threads, and cores, it may use.
     python
         The interpreter; the running one if None.
+    variables
+        Of its environment, beyond those of `environment`.
     """
 
-    def __init__(self, module: str, threads: int, python: str | None = None) -> None:
+    def __init__(
+        self, module: str, threads: int, python: str | None = None, variables: Mapping[str, str] | None = None
+    ) -> None:
         self._process = subprocess.Popen(
             [python or sys.executable, "-m", "benchmarks.worker", module, str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=environment(threads),
+            env=environment(threads) | dict(variables or {}),
             cwd=ROOT,
         )
         self._answers: Queue[str] = Queue()
@@ -123,9 +127,10 @@ class Worker:
 class Crew:
     """A worker for each engine, started when first asked and again after it has ended. A context manager."""
 
-    def __init__(self, threads: int, pythons: Mapping[str, str]) -> None:
+    def __init__(self, threads: int, pythons: Mapping[str, str], variables: Mapping[str, str] | None = None) -> None:
         self._threads = threads
         self._pythons = pythons
+        self._variables = variables
         self._workers: dict[str, Worker] = {}
 
     def ask(self, engine: str, do: str, limit: float = PATIENT, **request: Any) -> dict[str, Any]:
@@ -138,7 +143,7 @@ class Crew:
         """
         if engine not in self._workers:
             module = ENGINES[engine].module
-            self._workers[engine] = Worker(module, self._threads, self._pythons.get(module))
+            self._workers[engine] = Worker(module, self._threads, self._pythons.get(module), self._variables)
         try:
             answer = self._workers[engine].ask(do, limit, **request)
         except (Gone, Slow):
@@ -147,6 +152,10 @@ class Crew:
         if "refused" in answer:
             raise Refused(answer["refused"])
         return answer
+
+    def beside(self, **variables: str) -> Crew:
+        """Another crew like this one, whose workers see ``variables`` in their environment."""
+        return Crew(self._threads, self._pythons, variables)
 
     def dismiss(self, engine: str) -> None:
         """End the engine's worker, so that the next question goes to a fresh one."""

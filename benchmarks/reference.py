@@ -1,13 +1,16 @@
 """What the result must be, computed tap by tap in double precision, and how far from it rounding may lead.
 
-    y[n, c, s*i + d*j - p] += sum over ci of  x[n, ci, i] * w[ci, c, j]
+    transposed:  y[n, c, s*i + d*j - p] += sum over ci of  x[n, ci, i] * w[ci, c, j]
+    ordinary:    y[n, c, i] += sum over ci of  x[n, ci, s*i + d*j - p] * w[c, ci, j]
 
-is one matrix product for each tap j. NumPy only: nothing is shared with tconv or with any peer.
+are one matrix product for each tap j. NumPy only: nothing is shared with tconv or with any peer.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,27 +20,39 @@ from benchmarks.engines import Operands
 from benchmarks.layers import Layer
 
 
-def transposed(layer: Layer, x: NDArray[Any], w: NDArray[Any], bias: NDArray[Any] | None) -> NDArray[Any]:
+def compute(layer: Layer, x: NDArray[Any], w: NDArray[Any], bias: NDArray[Any] | None) -> NDArray[Any]:
     """The layer's result in the dtype of the operands."""
-    named = (layer.stride, layer.padding, layer.dilation)
-    stride, padding, dilation = map(layer.per_axis, named)
     batch, groups, space = layer.x[0], layer.groups, range(len(layer.size_in))
-    x = x.reshape(batch, groups, x.shape[1] // groups, -1)
+    padding = layer.per_axis(layer.padding)
     w = w.reshape(groups, w.shape[0] // groups, *w.shape[1:])
-    # Natural output, and whatever output_padding takes beyond it.
-    sizes = [layer.y[2 + axis] + 2 * padding[axis] for axis in space]
-    y = np.zeros((batch, groups, w.shape[2], *sizes), np.result_type(x, w))
-    for tap in np.ndindex(*w.shape[3:]):
-        one: Any = (..., *tap)
-        product = np.ascontiguousarray(w[one].swapaxes(1, 2)) @ x
-        axes = zip(tap, dilation, layer.size_in, stride, strict=True)
-        where: Any = (..., *(slice(d * j, d * j + (i - 1) * s + 1, s) for j, d, i, s in axes))
-        y[where] += product.reshape(*product.shape[:3], *layer.size_in)
-    kept: Any = (..., *(slice(p, p + o) for p, o in zip(padding, layer.y[2:], strict=True)))
-    y = np.reshape(y[kept], layer.y)
+    if layer.transposed:
+        x = x.reshape(batch, groups, x.shape[1] // groups, -1)
+        # Natural output, and whatever output_padding takes beyond it.
+        sizes = [layer.y[2 + axis] + 2 * padding[axis] for axis in space]
+        y = np.zeros((batch, groups, w.shape[2], *sizes), np.result_type(x, w))
+        for tap, where in _taps(layer, layer.size_in):
+            product = np.ascontiguousarray(w[tap].swapaxes(1, 2)) @ x
+            y[where] += product.reshape(*product.shape[:3], *layer.size_in)
+        kept: Any = (..., *(slice(p, p + o) for p, o in zip(padding, layer.y[2:], strict=True)))
+        y = y[kept]
+    else:
+        x = np.pad(x, [(0, 0), (0, 0), *((p, p) for p in padding)])
+        x = x.reshape(batch, groups, x.shape[1] // groups, *x.shape[2:])
+        y = np.zeros((batch, groups, w.shape[1], prod(layer.y[2:])), np.result_type(x, w))
+        for tap, where in _taps(layer, layer.y[2:]):
+            y += np.ascontiguousarray(w[tap]) @ x[where].reshape(*x.shape[:3], -1)
+    y = y.reshape(layer.y)
     if bias is not None:
         y += bias.reshape(-1, *(1 for _ in space))
     return y
+
+
+def _taps(layer: Layer, positions: Sequence[int]) -> Iterator[tuple[Any, Any]]:
+    """Each tap j, and where on the longer side, padding included, the positions i of the shorter meet it: s*i + d*j."""
+    stride, dilation = layer.per_axis(layer.stride), layer.per_axis(layer.dilation)
+    for tap in np.ndindex(*layer.per_axis(layer.kernel)):
+        axes = zip(tap, dilation, positions, stride, strict=True)
+        yield (..., *tap), (..., *(slice(d * j, d * j + (i - 1) * s + 1, s) for j, d, i, s in axes))
 
 
 @dataclass(frozen=True)
@@ -76,11 +91,19 @@ def truth(layer: Layer, operands: Operands) -> Truth:
     wide = np.dtype({"i": np.int64, "f": np.float64, "c": np.complex128}[dtype.kind])
     x, w = operands.x.astype(wide), operands.w.astype(wide)
     bias = None if operands.bias is None else operands.bias.astype(wide)
-    y = transposed(layer, x, w, bias)
+    y = compute(layer, x, w, bias)
     if dtype.kind == "i":
         return Truth(y.astype(dtype), None)
-    size = transposed(layer, np.abs(x), np.abs(w), None if bias is None else np.abs(bias))
+    size = compute(layer, np.abs(x), np.abs(w), None if bias is None else np.abs(bias))
     terms = layer.terms + (2 if dtype.kind == "c" else 0)
     factor = 2**0.5 if dtype.kind == "c" else 1.0
     roundings = (np.finfo(dtype).eps / 2, np.finfo(np.float64).eps / 2)
     return Truth(y, factor * sum(terms * u / (1 - terms * u) for u in roundings) * size)
+
+
+def end(layer: Layer, operands: Operands, rows: int) -> Truth:
+    """The same for the last ``rows`` places of the first spatial axis: from the last inputs of a transposed layer."""
+    inputs = min(rows + layer.per_axis(layer.padding)[0], layer.x[2])
+    cut = replace(layer, x=(*layer.x[:2], inputs, *layer.x[3:]))
+    whole = truth(cut, Operands(operands.x[:, :, -inputs:], operands.w, operands.bias))
+    return Truth(whole.y[:, :, -rows:], None if whole.bound is None else whole.bound[:, :, -rows:])

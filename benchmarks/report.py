@@ -1,28 +1,32 @@
-"""Markdown tables of results. Nobody types a figure: README's block is written by this file."""
+"""Markdown tables of results. Nobody types a figure: README's blocks are written by this file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from benchmarks.engines import ENGINES
-from benchmarks.layers import select
 from benchmarks.results import (
     PEERS,
+    Ratio,
     Results,
     Row,
     best_peer,
     geometric_mean,
     milliseconds,
+    operation,
     ratio,
+    ratios,
     share_of_limit,
 )
+from benchmarks.studies import STUDIES
+from benchmarks.tables import select
 
 # Operations of a layer that is more than the cost of a call.
 LARGE = 0.2e9
 
-BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
+TITLES = {"conv_transpose": "Transposed convolution", "conv": "Ordinary convolution"}
 
 
 def number(value: float) -> str:
@@ -45,122 +49,176 @@ def table(head: Sequence[str], body: Iterable[Sequence[str]], words: int = 1) ->
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _engines(results: Results, kind: str) -> list[str]:
-    """Engines that have a figure of this kind in at least one row, in the order of the registry."""
+def _columns(results: Results, study: str, columns: Mapping[str, Callable[[Row], str]]) -> str:
+    """A table with a line for each row that has this study; empty if none has."""
+    rows = {name: row for name, row in results["rows"].items() if study in row}
+    body = ([name, *(column(row) for column in columns.values())] for name, row in rows.items())
+    return table(["layer", *columns], body) if rows else ""
+
+
+def _engines(results: Results, study: str) -> list[str]:
+    """Engines that have a figure of this study in at least one row, in the order of the registry."""
     found = {
         engine
         for row in results["rows"].values()
-        for engine, entry in row.get(kind, {}).items()
+        for engine, entry in row.get(study, {}).items()
         if "refused" not in entry
     }
     return [engine for engine in ENGINES if engine in found]
 
 
-def _time(row: Row, engine: str) -> str:
-    entry = row.get("times", {}).get(engine, {})
+def _time(row: Row, engine: str, study: str = "times") -> str:
+    entry = row.get(study, {}).get(engine, {})
     if "slower_than_s" in entry:
         return f"> {1000 * entry['slower_than_s']:.0f}"
-    ms = milliseconds(row, engine)
+    ms = milliseconds(row, engine, study)
     if ms is None:
         return "wrong" if "ms" in entry else "-"
-    best = min(time for name in ("tconv", *PEERS) if (time := milliseconds(row, name)) is not None)
-    return f"**{number(ms)}**" if ms == best else number(ms)
+    ranked = [time for name in ("tconv", *PEERS) if (time := milliseconds(row, name)) is not None]
+    return f"**{number(ms)}**" if study == "times" and ms == min(ranked, default=0) else number(ms)
 
 
-def _ratio(row: Row, engine: str, other: str | None) -> str:
-    found = ratio(row, engine, other)
-    return f"{found[0]:.2f}" if found else "-"
+def _rate(row: Row, engine: str, study: str = "times") -> str:
+    ms = milliseconds(row, engine, study)
+    return number(row["operations"] / ms / 1e6) if ms else "-"
+
+
+def _share(row: Row, engine: str, results: Results) -> str:
+    share = share_of_limit(results, row, engine)
+    return f"{100 * share[0]:.0f} % {share[1]}" if share else "-"
+
+
+def _spread(found: Ratio | None) -> str:
+    return f"{found[0]:.2f} ({found[1]:.2f} to {found[2]:.2f})" if found else "-"
+
+
+def _fields(row: Row, engine: str, study: str, fields: Sequence[str], form: Callable[[float], str]) -> str:
+    entry = row[study].get(engine, {})
+    return " / ".join(form(entry[field]) for field in fields) if fields[0] in entry else "-"
+
+
+def _each(
+    results: Results, study: str, fields: Sequence[str], form: Callable[[float], str]
+) -> dict[str, Callable[[Row], str]]:
+    """A column for each engine, with these fields of its entries."""
+    return {
+        ENGINES[name].title: partial(_fields, engine=name, study=study, fields=fields, form=form)
+        for name in _engines(results, study)
+    }
 
 
 def provenance(results: Results) -> str:
     """One line: machine, threads, versions, date."""
     machine, versions = results["machine"], results["versions"]
-    peers = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+    packages = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
     vectors = machine["vectors"][-1] if machine["vectors"] else "no vector features known"
     limits, threads = results["limits"], results["threads"]
     peak = f", multiply-add peak {limits['operations'] / 1e9:.0f} GFLOP/s" if limits.get("operations") else ""
     copy = f", copy {limits['bytes'] / 1e9:.0f} GB/s" if limits.get("bytes") else ""
+    batch = f", batch {results['batch']}" if results.get("batch") else ""
     return (
         f"{machine['cpu']}, {machine['cores']} cores, {vectors}{peak}{copy}; {results['dtype']}, "
-        f"{threads} thread{'s' * (threads > 1)}; {peers}; {results['date'][:10]}; by `python -m benchmarks`."
+        f"{threads} thread{'s' * (threads > 1)}{batch}; {packages}; {results['date'][:10]}; by `python -m benchmarks`."
     )
 
 
 def summary(results: Results) -> str:
-    """How the layer object stands against the peers, in two sentences; empty if nothing can be compared."""
+    """How the layer object and the function stand against the peers; empty if nothing can be compared."""
+    torch = [name for name in PEERS if ENGINES[name].module == "torch"]
+    compared = (
+        ("The layer object", "tconv", "the best peer", PEERS),
+        ("The function", "tconv.function", "PyTorch's in its better memory format", torch),
+    )
     sentences = []
-    for whom, peer in (("the best peer", None), ("PyTorch's default memory format", "torch")):
-        rows = {name: row for name, row in results["rows"].items() if "times" in row}
-        ratios = {
-            name: found[0] for name, row in rows.items() if (found := ratio(row, "tconv", peer or best_peer(row)))
-        }
-        if not ratios:
+    for who, engine, whom, peers in compared:
+        found = {name: figures[0] for name, figures in ratios(results, engine, peers).items()}
+        if not found:
             continue
-        ahead = sum(value > 1 for value in ratios.values())
-        sentence = (
-            f"The layer object is faster than {whom} on {ahead} of {len(ratios)} layers, "
-            f"geometric mean {geometric_mean(list(ratios.values())):.2f} times"
-        )
-        if large := {name: value for name, value in ratios.items() if rows[name]["operations"] >= LARGE}:
+        ahead = sum(value > 1 for value in found.values())
+        mean = geometric_mean(list(found.values()))
+        sentence = f"{who} is faster than {whom} on {ahead} of {len(found)} layers, geometric mean {mean:.2f} times"
+        if large := {name: value for name, value in found.items() if results["rows"][name]["operations"] >= LARGE}:
             least = min(large, key=large.__getitem__)
             sentence += f"; with {LARGE / 1e9:g} GFLOP or more, never below {large[least]:.2f} ({least})"
         sentences.append(sentence + ".")
     return " ".join(sentences)
 
 
-def compact(results: Results, page: str | None = None) -> str:
-    """The block for README: the quick rows if there are any, and where the ``page`` of all rows is."""
+def _picture(results: Results, path: str | None) -> str:
+    return (
+        f"![Time of the best peer over time of tconv, layer by layer]({path}.svg)" if path and ratios(results) else ""
+    )
+
+
+def compact(results: Results, path: str | None = None) -> str:
+    """The block for README: the chart, the quick rows if there are any, and where all rows are: ``path`` + ".md"."""
     timed = {name: row for name, row in results["rows"].items() if "times" in row}
     quick = {layer.name for layer in select(quick=True)} & timed.keys()
     rows = {name: row for name, row in timed.items() if not quick or name in quick}
-    engines = _engines(results, "times")
-    shown = [name for name in engines if name in ("tconv", "tconv.function", *PEERS)]
+    shown = [name for name in _engines(results, "times") if name in ("tconv", "tconv.function", *PEERS)]
     head = ["layer", "shape", *(ENGINES[name].title for name in shown), "best peer / tconv"]
     body = [
-        [name, row["shape"], *(_time(row, engine) for engine in shown), _ratio(row, "tconv", best_peer(row))]
+        [name, row["shape"], *(_time(row, engine) for engine in shown), f"{found[0]:.2f}" if found else "-"]
         for name, row in rows.items()
+        for found in [ratio(row, "tconv", best_peer(row))]
     ]
-    all_rows = f"All {len(timed)} layers: [{page}]({page})." if page and len(timed) > len(rows) else ""
-    parts = ["Milliseconds; the quickest in bold (the function is not ranked).", table(head, body, 2)]
-    return "\n\n".join(part for part in (*parts, summary(results), all_rows, provenance(results)) if part)
-
-
-def _timings(results: Results) -> str:
-    engines = _engines(results, "times")
-    titles = [ENGINES[name].title for name in engines]
-    head = ["layer", *titles, "GFLOP/s", "of the limit", "best peer / tconv", "spread"]
-    rows = ((name, row) for name, row in results["rows"].items() if "times" in row)
-    return table(head, (_timing(results, name, row, engines) for name, row in rows))
-
-
-def _timing(results: Results, name: str, row: Row, engines: Sequence[str]) -> list[str]:
-    ours = milliseconds(row, "tconv")
-    share = share_of_limit(results, row, "tconv")
-    peer = best_peer(row)
-    found = ratio(row, "tconv", peer)
-    return [
-        name,
-        *(_time(row, engine) for engine in engines),
-        number(row["operations"] / ours / 1e6) if ours else "-",
-        f"{100 * share[0]:.0f} % {share[1]}" if share else "-",
-        f"{found[0]:.2f}" if found else "-",
-        f"{found[1]:.2f} to {found[2]:.2f}" if found else "-",
+    title = TITLES[operation(results)]
+    parts = [
+        _picture(results, path),
+        f"{title}, milliseconds of a call; the quickest in bold (the function is not ranked).",
+        table(head, body, 2),
+        summary(results),
+        f"All {len(timed)} layers: [{path}.md]({path}.md)." if path else "",
+        provenance(results),
     ]
+    return "\n\n".join(filter(None, parts))
 
 
-def _pairs(results: Results, kind: str, fields: Sequence[str], form: Callable[[float], str]) -> str:
-    engines = _engines(results, kind)
+def _times(results: Results) -> str:
+    columns: dict[str, Callable[[Row], str]] = {
+        ENGINES[name].title: partial(_time, engine=name) for name in _engines(results, "times")
+    }
+    columns["GFLOP/s"] = partial(_rate, engine="tconv")
+    columns["of the limit"] = partial(_share, engine="tconv", results=results)
+    columns["with out="] = partial(_share, engine="tconv.out", results=results)
+    return _columns(results, "times", columns)
 
-    def cell(entry: dict[str, Any]) -> str:
-        return " / ".join(form(entry[field]) for field in fields) if fields[0] in entry else "-"
 
-    head = ["layer", *(ENGINES[name].title for name in engines)]
-    body = [
-        [name, *(cell(row[kind].get(engine, {})) for engine in engines)]
-        for name, row in results["rows"].items()
-        if kind in row
-    ]
-    return table(head, body)
+def _ratios(results: Results) -> str:
+    def column(row: Row, peer: str) -> str:
+        return _spread(ratio(row, "tconv", peer))
+
+    peers = [name for name in _engines(results, "times") if name in PEERS]
+    return (
+        _columns(results, "times", {ENGINES[name].title: partial(column, peer=name) for name in peers}) if peers else ""
+    )
+
+
+def _memory(results: Results) -> str:
+    def megabytes(row: Row) -> str:
+        return f"{row['input_bytes'] / 2**20:.1f}"
+
+    columns = _each(results, "memory", ("kept_mib", "extra_mib"), "{:.1f}".format)
+    return _columns(results, "memory", {"input": megabytes} | columns)
+
+
+def _scaling(results: Results) -> str:
+    def bound(row: Row) -> str:
+        share = share_of_limit(results, row, "tconv", "scaling")
+        return share[1] if share else "-"
+
+    columns: dict[str, Callable[[Row], str]] = {
+        ENGINES[name].title: partial(_time, engine=name, study="scaling") for name in _engines(results, "scaling")
+    }
+    columns["one thread / tconv"] = lambda row: _spread(ratio(row, "tconv", "tconv.serial", "scaling"))
+    return _columns(results, "scaling", columns | {"bounded by": bound})
+
+
+def _growth(results: Results) -> str:
+    engines = _engines(results, "growth")
+    times = {f"{ENGINES[name].title}, ms": partial(_time, engine=name, study="growth") for name in engines}
+    rates = {f"{ENGINES[name].title}, GFLOP/s": partial(_rate, engine=name, study="growth") for name in engines}
+    return _columns(results, "growth", times | rates)
 
 
 def _accuracy(results: Results) -> str:
@@ -172,51 +230,60 @@ def _accuracy(results: Results) -> str:
         if errors:
             error, of_bound = (max(column) for column in zip(*errors, strict=True))
             body.append([ENGINES[engine].title, f"{error:.1e}", f"{of_bound:.2g}"])
-    return table(["engine", "largest error / largest output", "largest error / proved bound"], body)
+    return table(["engine", "largest error / largest output", "largest error / proved bound"], body) if body else ""
 
 
 def _absent(results: Results) -> str:
     """Which engine has no figure for which row, and why."""
-    lines = []
-    for kind in ("times", "first_call", "memory"):
-        reasons: dict[tuple[str, str], list[str]] = {}
-        for name, row in results["rows"].items():
-            for engine, entry in row.get(kind, {}).items():
+    reasons: dict[tuple[str, str, str], list[str]] = {}
+    for name, row in results["rows"].items():
+        for study in STUDIES:
+            for engine, entry in row.get(study, {}).items():
                 if "refused" in entry:
-                    reasons.setdefault((engine, entry["refused"]), []).append(name)
-        for (engine, reason), names in reasons.items():
-            lines.append(f"* {ENGINES[engine].title}, {kind}: {reason} ({', '.join(names)})")
-    return "\n".join(lines)
+                    reasons.setdefault((study, engine, entry["refused"]), []).append(name)
+    return "\n".join(
+        f"* {ENGINES[engine].title}, {study}: {reason} ({', '.join(names)})"
+        for (study, engine, reason), names in sorted(reasons.items())
+    )
 
 
-def full(results: Results) -> str:
-    """Everything that a run has found, as one Markdown page."""
-    rows = results["rows"]
-    parts = ["# Benchmarks", provenance(results), summary(results)]
-    if any("times" in row for row in rows.values()):
-        parts += ["## Milliseconds for one call", _timings(results)]
-        parts += ["## Errors against double precision", _accuracy(results)]
-    if any("first_call" in row for row in rows.values()):
-        fields = ("new_ms", "later_ms")
-        parts += ["## Milliseconds on a new shape / later", _pairs(results, "first_call", fields, number)]
-    if any("memory" in row for row in rows.values()):
-        fields = ("kept_mib", "extra_mib")
-        title = "## MiB kept between calls / taken by a call beyond its result"
-        parts += [title, _pairs(results, "memory", fields, "{:.1f}".format)]
-    layers = ([name, row["shape"], row["source"]] for name, row in rows.items())
-    engines = "\n".join(f"* {engine.title}: {engine.about}" for engine in ENGINES.values())
-    parts += ["## Layers", table(["layer", "shape", "source"], layers, 3), "## Engines", engines]
-    if absent := _absent(results):
-        parts += ["## No figure", absent]
-    return "\n\n".join(part for part in parts if part) + "\n"
+def full(results: Results, name: str | None = None) -> str:
+    """Everything that a run has found, as one Markdown page; the chart beside it is ``name`` + ".svg"."""
+    layers = ([layer, row["shape"], row["source"]] for layer, row in results["rows"].items())
+    first_call = _each(results, "first_call", ("new_ms", "later_ms"), number)
+    startup = _each(results, "startup", ("cold_ms", "warm_ms"), lambda ms: f"{ms / 1e3:.2f}")
+    sections = {
+        "Milliseconds of a call": _times(results),
+        "Time of each peer / time of the layer object": _ratios(results),
+        "Errors against double precision": _accuracy(results),
+        "Milliseconds on a new shape / later": _columns(results, "first_call", first_call),
+        "MiB kept between calls / taken by a call beyond its result": _memory(results),
+        "Seconds of a fresh process to its first result, Numba's cache empty / filled": _columns(
+            results, "startup", startup
+        ),
+        "Milliseconds of a call with one thread and with all": _scaling(results),
+        "From ten thousand outputs to a thousand million": _growth(results),
+        "Layers": table(["layer", "shape", "source"], layers, 3),
+        "Engines": "\n".join(f"* {engine.title}: {engine.about}" for engine in ENGINES.values()),
+        "No figure": _absent(results),
+    }
+    parts = [f"# {TITLES[operation(results)]}", provenance(results), summary(results), _picture(results, name)]
+    parts += [f"## {heading}\n\n{text}" for heading, text in sections.items() if text]
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def put_between_markers(path: Path, block: str) -> bool:
+def markers(operation: str) -> tuple[str, str]:
+    """Between which lines README has the block of an operation."""
+    return f"<!-- benchmarks: {operation} -->", f"<!-- /benchmarks: {operation} -->"
+
+
+def put_between_markers(path: Path, operation: str, block: str) -> bool:
     """Replace what stands between the markers in a file; False if the file or the markers are not there."""
+    opening, closing = markers(operation)
     text = path.read_text() if path.exists() else ""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = text.partition(opening)
+    _, end, after = rest.partition(closing)
     if not (begin and end):
         return False
-    path.write_text(f"{before}{BEGIN}\n\n{block}\n\n{END}{after}")
+    path.write_text(f"{before}{opening}\n\n{block}\n\n{closing}{after}")
     return True

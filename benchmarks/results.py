@@ -1,12 +1,15 @@
 """What a run has found: a JSON file of plain facts, and the figures that follow from them.
 
     {"what", "date", "commit", "machine": {...}, "versions": {...}, "threads": 2, "dtype": "float32",
+     "operation": "conv_transpose", "batch": of all layers or null,
      "limits": {"operations": in a second or null, "bytes": in a second or null},
      "rows": {"dcgan.4": {
          "shape", "source", "operations", "bytes", "input_bytes",
          "times": {engine: {"ms", "rounds_ms": [...], "error", "of_bound", ...}},
+         "scaling", "growth": as "times",
          "first_call": {engine: {"new_ms", "later_ms"}},
-         "memory": {engine: {"kept_mib", "extra_mib"}}}}}
+         "memory": {engine: {"kept_mib", "extra_mib"}},
+         "startup": {engine: {"cold_ms", "warm_ms"}}}}}
 
 An engine without a figure has ``{"refused": why}`` or ``{"slower_than_s": 20}`` in its place.
 """
@@ -14,6 +17,7 @@ An engine without a figure has ``{"refused": why}`` or ``{"slower_than_s": 20}``
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from math import exp, log, prod
 from pathlib import Path
 from statistics import median
@@ -26,8 +30,10 @@ from benchmarks.layers import Layer
 
 Results = dict[str, Any]
 Row = dict[str, Any]
+Ratio = tuple[float, float, float]
 
 PEERS = [name for name, engine in ENGINES.items() if engine.module != "tconv"]
+TIMED = ("times", "scaling", "growth")
 
 
 def row(layer: Layer, dtype: str) -> Row:
@@ -56,6 +62,12 @@ def write(results: Results, path: Path) -> None:
     partial.replace(path)
 
 
+def operation(results: Results) -> str:
+    """Of which operation all rows are. Files older than ordinary convolution do not say it."""
+    name: str = results.get("operation", "conv_transpose")
+    return name
+
+
 def differences(one: Results, other: Results) -> list[str]:
     """In what two runs differ that keeps their rows from standing in one table."""
     versions = [
@@ -63,7 +75,9 @@ def differences(one: Results, other: Results) -> list[str]:
         for package in one["versions"].keys() & other["versions"].keys()
         if one["versions"][package] != other["versions"][package]
     ]
-    return [name for name in ("machine", "threads", "dtype", "commit") if one[name] != other[name]] + versions
+    names = ("machine", "threads", "dtype", "batch", "commit")
+    changed = [name for name in names if one.get(name) != other.get(name)]
+    return changed + ["operation"] * (operation(one) != operation(other)) + versions
 
 
 def wrong(results: Results) -> bool:
@@ -71,39 +85,46 @@ def wrong(results: Results) -> bool:
     return any(
         entry.get("of_bound", 0) > 1
         for row in results["rows"].values()
-        for engine, entry in row.get("times", {}).items()
+        for study in TIMED
+        for engine, entry in row.get(study, {}).items()
         if engine not in PEERS
     )
 
 
-def milliseconds(row: Row, engine: str) -> float | None:
+def milliseconds(row: Row, engine: str, study: str = "times") -> float | None:
     """The engine's time for the row, if it has one and its result was right."""
-    entry = row.get("times", {}).get(engine, {})
+    entry = row.get(study, {}).get(engine, {})
     return entry["ms"] if "ms" in entry and entry["of_bound"] <= 1 else None
 
 
-def best_peer(row: Row) -> str | None:
+def best_peer(row: Row, peers: Sequence[str] = PEERS) -> str | None:
     """The quickest peer with a right result."""
-    times = {peer: ms for peer in PEERS if (ms := milliseconds(row, peer)) is not None}
+    times = {peer: ms for peer in peers if (ms := milliseconds(row, peer)) is not None}
     return min(times, key=times.__getitem__) if times else None
 
 
-def ratio(row: Row, engine: str, other: str | None) -> tuple[float, float, float] | None:
+def ratio(row: Row, engine: str, other: str | None, study: str = "times") -> Ratio | None:
     """The other's time over the engine's, round by round: median, least and greatest."""
-    if other is None or milliseconds(row, engine) is None or milliseconds(row, other) is None:
+    if other is None or milliseconds(row, engine, study) is None or milliseconds(row, other, study) is None:
         return None
-    pairs = zip(row["times"][other]["rounds_ms"], row["times"][engine]["rounds_ms"], strict=False)
-    ratios = [theirs / ours for theirs, ours in pairs]
-    return median(ratios), min(ratios), max(ratios)
+    pairs = zip(row[study][other]["rounds_ms"], row[study][engine]["rounds_ms"], strict=False)
+    each = [theirs / ours for theirs, ours in pairs]
+    return median(each), min(each), max(each)
 
 
-def share_of_limit(results: Results, row: Row, engine: str) -> tuple[float, str] | None:
+def ratios(results: Results, engine: str = "tconv", peers: Sequence[str] = PEERS) -> dict[str, Ratio]:
+    """For each row where both can be had, the time of the best of ``peers`` over the engine's."""
+    rows = results["rows"].items()
+    return {name: found for name, row in rows if (found := ratio(row, engine, best_peer(row, peers)))}
+
+
+def share_of_limit(results: Results, row: Row, engine: str, study: str = "times") -> tuple[float, str] | None:
     """Part of the machine's limit that the engine reaches, and which limit: "arithmetic" or "memory".
 
     The limit is the longer of: operations at the measured multiply-add peak; input, weights and output at the
     measured copy bandwidth. Operations are those of the definition: who multiplies less can pass the limit.
     """
-    ms, limits = milliseconds(row, engine), results["limits"]
+    ms, limits = milliseconds(row, engine, study), results["limits"]
     if ms is None or not limits.get("operations"):
         return None
     arithmetic, memory = row["operations"] / limits["operations"], row["bytes"] / limits["bytes"]

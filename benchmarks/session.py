@@ -12,12 +12,12 @@ from time import monotonic
 from typing import Any
 
 from benchmarks import machine, results
+from benchmarks.bench import Bench
 from benchmarks.engines import ENGINES, Refused
-from benchmarks.layers import LAYERS, Layer
+from benchmarks.layers import Layer
 from benchmarks.process import ROOT, Crew
-
-# Of a layer, with engines of a crew, in a dtype, with a folder for the operands: one entry for each engine.
-Measure = Callable[[Layer, Sequence[str], Crew, str, Path], dict[str, Any]]
+from benchmarks.studies import Measure
+from benchmarks.tables import GROWTH, LAYERS
 
 Limits = dict[str, float | None]
 
@@ -26,19 +26,22 @@ Limits = dict[str, float | None]
 class Session:
     """What is to be done.
 
-    ``kind`` is the key of a row under which ``measure``'s outcome is put: "times", "first_call" or "memory".
-    ``keep`` leaves alone the rows of ``path`` that have this kind; the others are measured and written over.
-    No layer is begun after ``seconds``.
+    ``study`` is the key of a row under which ``measure``'s outcome is put. ``batch`` says that all layers were given
+    this batch. ``keep`` leaves alone the rows of ``path`` that have this study; the others are measured and written
+    over. No layer is begun after ``seconds``.
     """
 
-    kind: str
+    study: str
     measure: Measure
+    rounds: int
     layers: Sequence[Layer]
     engines: Sequence[str]
     pythons: dict[str, str]
     threads: int
     dtype: str
     path: Path
+    operation: str = "conv_transpose"
+    batch: int | None = None
     keep: bool = False
     seconds: float = float("inf")
 
@@ -46,19 +49,20 @@ class Session:
         """Measure, saying how it goes, and write the file after each layer."""
         begin = monotonic()
         with Crew(self.threads, self.pythons) as crew, tempfile.TemporaryDirectory() as folder:
+            bench = Bench(crew, Path(folder), self.dtype, self.rounds)
             engines, versions = self._present(crew, say)
             found = self._opened(crew, versions, say)
             for layer in self.layers:
                 row = found["rows"].get(layer.name) or results.row(layer, self.dtype)
-                if self.keep and self.kind in row:
+                if self.keep and self.study in row:
                     continue
                 if monotonic() - begin > self.seconds:
                     say(f"Time is over before {layer.name}; with --keep the next run goes on from there.")
                     break
-                row[self.kind] = self.measure(layer, engines, crew, self.dtype, Path(folder))
+                row[self.study] = self.measure(layer, engines, bench)
                 found["rows"][layer.name] = row
                 results.write(_ordered(found), self.path)
-                say(line(layer.name, row[self.kind]))
+                say(line(layer.name, row[self.study]))
         return _ordered(found)
 
     def _present(self, crew: Crew, say: Callable[[str], None]) -> tuple[list[str], dict[str, str]]:
@@ -93,6 +97,8 @@ class Session:
             "versions": versions,
             "threads": self.threads,
             "dtype": self.dtype,
+            "operation": self.operation,
+            "batch": self.batch,
             "rows": {},
         }
         if self.path.exists():
@@ -132,7 +138,7 @@ def commit() -> str | None:
 
 def line(name: str, entries: dict[str, Any]) -> str:
     """What was found for one layer, on one line of the terminal."""
-    figures = ("ms", "new_ms", "later_ms", "kept_mib", "extra_mib")
+    figures = ("ms", "new_ms", "later_ms", "kept_mib", "extra_mib", "cold_ms", "warm_ms")
 
     def words(entry: dict[str, Any]) -> str:
         if "slower_than_s" in entry:
@@ -150,6 +156,6 @@ def _greater(one: Limits, other: Limits) -> Limits:
 
 
 def _ordered(found: results.Results) -> results.Results:
-    """The same with rows in the order of the table of layers."""
+    """The same with rows in the order of the tables of layers."""
     rows = found["rows"]
-    return found | {"rows": {layer.name: rows[layer.name] for layer in LAYERS if layer.name in rows}}
+    return found | {"rows": {layer.name: rows[layer.name] for layer in (*LAYERS, *GROWTH) if layer.name in rows}}

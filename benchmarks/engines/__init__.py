@@ -29,21 +29,22 @@ class Engine:
 
 
 ENGINES: dict[str, Engine] = {
-    "tconv": Engine("tconv", "layer", "tconv", "ConvTranspose object, weights packed once"),
-    "tconv.function": Engine("tconv", "function", "function", "tconv.conv_transpose, weights as they are"),
-    "tconv.out": Engine("tconv", "out", "out=", "ConvTranspose object, result written into a given array"),
-    "tconv.channels_last": Engine("tconv", "channels_last", "N...C", "ConvTranspose object, channels last in and out"),
-    "torch": Engine("torch", "", "PyTorch", "functional.conv_transposeNd, inference mode"),
+    "tconv": Engine("tconv", "layer", "tconv", "ConvTranspose or Conv object, weights packed once"),
+    "tconv.function": Engine("tconv", "function", "function", "conv_transpose or conv, weights as they are"),
+    "tconv.out": Engine("tconv", "out", "out=", "the object, result written into a given array"),
+    "tconv.channels_last": Engine("tconv", "channels_last", "N...C", "the object, channels last in and out"),
+    "tconv.serial": Engine("tconv", "serial", "one thread", "the object, told to use one thread"),
+    "torch": Engine("torch", "", "PyTorch", "torch.nn.functional, inference mode"),
     "torch.channels_last": Engine(
         "torch", "channels_last", "PyTorch channels_last", "the same, x and weights in that memory format"
     ),
     "onnxruntime": Engine(
-        "onnxruntime", "", "ONNX Runtime", "one ConvTranspose node, constant weights, input and output bound"
+        "onnxruntime", "", "ONNX Runtime", "a model of one node, constant weights, input and output bound"
     ),
     "openvino": Engine(
         "openvino", "", "OpenVINO", "compiled for latency, constant weights, input and output tensors kept"
     ),
-    "jax": Engine("jax", "", "JAX", "jit of lax.conv_general_dilated, channels last, kernel turned before"),
+    "jax": Engine("jax", "", "JAX", "jit of lax.conv_general_dilated, channels last, kernel arranged before"),
 }
 
 
@@ -53,7 +54,7 @@ class Refused(Exception):  # noqa: N818  (an answer, not an accident)
 
 @dataclass(frozen=True)
 class Operands:
-    """What a layer computes with: ``x`` as "NC...", ``w`` as "IO...", ``bias`` or None."""
+    """What a layer computes with: ``x`` as "NC...", ``w`` as `Layer.w` says, ``bias`` or None."""
 
     x: NDArray[Any]
     w: NDArray[Any]

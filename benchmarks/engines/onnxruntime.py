@@ -1,4 +1,4 @@
-"""ONNX Runtime: a model of one ConvTranspose node."""
+"""ONNX Runtime: a model of one ConvTranspose or Conv node."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ def model(layer: Layer, operands: Operands) -> bytes:
     """The ONNX model of ``layer``, its weights inside."""
     element = helper.np_dtype_to_tensor_dtype(operands.x.dtype)
     constants = {"w": operands.w} | ({} if operands.bias is None else {"bias": operands.bias})
+    further = {"output_padding": layer.per_axis(layer.output_padding)} if layer.transposed else {}
     node = helper.make_node(
-        "ConvTranspose",
+        "ConvTranspose" if layer.transposed else "Conv",
         ["x", *constants],
         ["y"],
         strides=layer.per_axis(layer.stride),
         pads=layer.per_axis(layer.padding) * 2,
-        output_padding=layer.per_axis(layer.output_padding),
         dilations=layer.per_axis(layer.dilation),
         kernel_shape=layer.per_axis(layer.kernel),
         group=layer.groups,
+        **further,
     )
     graph = helper.make_graph(
         [node],

@@ -1,4 +1,4 @@
-"""OpenVINO: (Group)ConvolutionBackpropData, compiled for latency, float32 kept as float32."""
+"""OpenVINO: (Group)Convolution(BackpropData), compiled for latency, float32 kept as float32."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ def _model(layer: Layer, operands: Operands) -> Any:
     x = opset13.parameter(list(layer.x), operands.x.dtype, name="x")
     named = (layer.stride, layer.padding, layer.output_padding, layer.dilation)
     strides, pads, output_padding, dilations = (list(layer.per_axis(value)) for value in named)
-    w = operands.w
-    operation = opset13.convolution_backprop_data
+    w, name, further = operands.w, "convolution", {}
+    if layer.transposed:
+        name, further = "convolution_backprop_data", {"output_padding": output_padding}
     if layer.groups > 1:
-        w = w.reshape(layer.groups, -1, *w.shape[1:])
-        operation = opset13.group_convolution_backprop_data
-    node = operation(
+        w, name = w.reshape(layer.groups, -1, *w.shape[1:]), f"group_{name}"
+    node = getattr(opset13, name)(
         x,
         opset13.constant(w),
         strides=strides,
         pads_begin=pads,
         pads_end=pads,
         dilations=dilations,
-        output_padding=output_padding,
+        **further,
     )
     if operands.bias is not None:
         bias = operands.bias.reshape(1, -1, *(1 for _ in layer.size_in))

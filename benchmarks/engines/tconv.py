@@ -1,4 +1,4 @@
-"""tconv itself: the layer object, the function, and the layer with the result's memory given."""
+"""tconv itself: the layer object in its forms, and the function."""
 
 from __future__ import annotations
 
@@ -33,19 +33,23 @@ def build(layer: Layer, operands: Operands, form: str, threads: int) -> Ready:
     options: dict[str, Any] = {
         "stride": layer.stride,
         "padding": layer.padding,
-        "output_padding": layer.output_padding,
         "dilation": layer.dilation,
         "groups": layer.groups,
         "layout": layout,
-        "threads": threads,
+        "threads": 1 if form == "serial" else threads,
     }
+    function: Any = tconv.conv
+    kind: Any = tconv.Conv
+    if layer.transposed:
+        function, kind = tconv.conv_transpose, tconv.ConvTranspose
+        options["output_padding"] = layer.output_padding
 
     def look(y: NDArray[Any]) -> NDArray[Any]:
         return np.moveaxis(y, -1, 1) if form == "channels_last" else y
 
     if form == "function":
-        return Ready(lambda: tconv.conv_transpose(x, operands.w, operands.bias, **options), look)
-    packed = tconv.ConvTranspose(operands.w, operands.bias, **options)
+        return Ready(lambda: function(x, operands.w, operands.bias, **options), look)
+    packed = kind(operands.w, operands.bias, **options)
     if form == "out":
         y = np.empty(layer.y, x.dtype)
         return Ready(lambda: packed(x, out=y), look, keeps_result=True)

@@ -1,4 +1,4 @@
-"""PyTorch: ``torch.nn.functional.conv_transposeNd``."""
+"""PyTorch: ``torch.nn.functional.conv_transposeNd`` or ``convNd``."""
 
 from __future__ import annotations
 
@@ -13,11 +13,6 @@ from benchmarks.layers import Layer
 # For the life of the process: entering it for each call would cost more than a small layer.
 torch.inference_mode().__enter__()
 
-_FUNCTIONS: dict[int, Any] = {
-    1: torch.nn.functional.conv_transpose1d,
-    2: torch.nn.functional.conv_transpose2d,
-    3: torch.nn.functional.conv_transpose3d,
-}
 _CHANNELS_LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 
@@ -30,7 +25,8 @@ def build(layer: Layer, operands: Operands, form: str, threads: int) -> Ready:
     """The function with everything but its call settled."""
     torch.set_num_threads(threads)
     ndim = len(layer.size_in)
-    if ndim not in _FUNCTIONS:
+    function: Any = getattr(torch.nn.functional, f"{layer.operation}{ndim}d", None)
+    if function is None:
         raise Refused("1 to 3 dimensions only")
     x, w = torch.from_numpy(operands.x), torch.from_numpy(operands.w)
     if form == "channels_last":
@@ -38,13 +34,13 @@ def build(layer: Layer, operands: Operands, form: str, threads: int) -> Ready:
             raise Refused("no such memory format in 1-D")
         x, w = (tensor.contiguous(memory_format=_CHANNELS_LAST[ndim]) for tensor in (x, w))
     bias = None if operands.bias is None else torch.from_numpy(operands.bias)
-    function = _FUNCTIONS[ndim]
     stride, padding, output_padding, dilation = map(
         layer.per_axis, (layer.stride, layer.padding, layer.output_padding, layer.dilation)
     )
+    rest = (output_padding, layer.groups, dilation) if layer.transposed else (dilation, layer.groups)
 
     def call() -> Any:
-        return function(x, w, bias, stride, padding, output_padding, layer.groups, dilation)
+        return function(x, w, bias, stride, padding, *rest)
 
     def look(y: Any) -> NDArray[Any]:
         array: NDArray[Any] = y.numpy()
