@@ -5,6 +5,7 @@ round after round; a turn is the median of its calls after a warm-up; a ratio is
 ratios, so that whatever slows the machine for a while slows both sides. Every result is compared with a
 computation in double precision; the time of one beyond the proved bound of rounding does not count.
 
-``layers`` lists what is timed, ``engines`` by whom; ``rounds``, ``first_call`` and ``memory`` measure;
-``results`` and ``report`` turn figures into a file and into tables.
+``tables`` lists the layers, ``engines`` who computes them, ``studies`` what is measured: ``rounds`` time after time,
+``first_call``, ``startup``, ``memory``. ``results``, ``report`` and ``chart`` turn figures into a file, tables and a
+picture.
 """

@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add = options.add_argument
     studies = "; ".join(f"{name}: {study.about}" for name, study in STUDIES.items())
-    add("--study", choices=STUDIES, default="times", help=f"what to measure. {studies}; default: %(default)s")
+    add("--study", choices=STUDIES, nargs="+", default=["times"], help=f"one or more; default: times. {studies}")
     add("--operation", choices=["conv_transpose", "conv"], default="conv_transpose", help="default: %(default)s")
     add("--quick", action="store_true", help="fewer layers, fewer rounds")
     add("--layers", metavar="PATTERN", nargs="+", help="names as a shell matches them, as in 'unet.*'")
@@ -61,8 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.report:
             found, path = results.read(options.report), options.report
         else:
-            session = requested(options)
-            found, path = session.run(partial(print, flush=True)), session.path
+            for session in [requested(options, study) for study in options.study]:
+                found, path = session.run(partial(print, flush=True)), session.path
     except (ValueError, OSError) as error:
         print(f"python -m benchmarks: {error}", file=sys.stderr)
         return 2
@@ -78,8 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(results.wrong(found))
 
 
-def requested(options: argparse.Namespace) -> Session:
-    """The session that the options describe.
+def requested(options: argparse.Namespace, name: str) -> Session:
+    """The session that the options describe, for the study of this name.
 
     Raises
     ------
@@ -89,10 +89,10 @@ def requested(options: argparse.Namespace) -> Session:
     counts = (options.threads, options.batch, options.rounds)
     if any(count is not None and count < 1 for count in counts):
         raise ValueError("--threads, --batch and --rounds must be at least 1")
-    study = STUDIES[options.study]
+    study = STUDIES[name]
     table = [layer for layer in study.table if layer.operation == options.operation]
     if not table:
-        raise ValueError(f"--study {options.study} is not of {options.operation}")
+        raise ValueError(f"--study {name} is not of {options.operation}")
     layers = select(options.layers, options.quick or study.most is not None, table)
     if not options.layers:
         layers = layers[: study.most]
@@ -100,7 +100,7 @@ def requested(options: argparse.Namespace) -> Session:
         layers = [replace(layer, x=(options.batch, *layer.x[1:])) for layer in layers]
     modules = ("tconv", *_peers(options.peers))
     return Session(
-        study=options.study,
+        study=name,
         measure=study.measure,
         rounds=options.rounds or (study.quick if options.quick else study.rounds),
         layers=layers,
@@ -108,7 +108,7 @@ def requested(options: argparse.Namespace) -> Session:
         pythons=_pythons(options.python, options.peer_python),
         threads=options.threads,
         dtype=options.dtype,
-        path=options.out or RESULTS / _name(options),
+        path=options.out or RESULTS / _file(options),
         operation=options.operation,
         batch=options.batch,
         keep=options.keep,
@@ -116,8 +116,8 @@ def requested(options: argparse.Namespace) -> Session:
     )
 
 
-def _name(options: argparse.Namespace) -> str:
-    """Of the file, after what keeps figures from standing in one table."""
+def _file(options: argparse.Namespace) -> str:
+    """Named after what keeps figures from standing in one table."""
     operation = "" if options.operation == "conv_transpose" else f"{options.operation}-"
     batch = f"-batch-{options.batch}" if options.batch else ""
     return f"{operation}{options.dtype}-{options.threads}-threads{batch}.json"

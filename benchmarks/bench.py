@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks import operands
@@ -55,6 +56,12 @@ class Bench:
         asked: Entry = {"layer": asdict(layer), "form": ENGINES[engine].form, "folder": str(self.folder)}
         seconds: float = (crew or self.crew).ask(engine, "build", **asked)["seconds"]
         return seconds
+
+    def time(self, engine: str, warmup: float, seconds: float, least: int) -> float:
+        """Seconds of a call of what the engine holds: the median of at least ``least``."""
+        asked: Entry = {"warmup": warmup, "seconds": seconds, "least": least, "most": 10_000}
+        calls: list[float] = self.crew.ask(engine, "time", 4 * SLOWEST, **asked)["seconds"]
+        return median(calls)
 
     def afresh(self, engines: Sequence[str], measure: Callable[[str], Entry]) -> dict[str, Entry]:
         """What ``measure`` finds for each engine, in a process that has done nothing before."""

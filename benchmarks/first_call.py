@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
-from benchmarks.bench import COMPILING, PATIENCE, SLOWEST, Bench, Entry
+from benchmarks.bench import COMPILING, PATIENCE, Bench, Entry
 from benchmarks.engines import Refused
 from benchmarks.layers import Layer
 
@@ -34,5 +34,4 @@ def _seconds(layer: Layer, engine: str, bench: Bench) -> tuple[float, float]:
     """Seconds before the first result, seconds of a later call."""
     bench.lay(layer)
     new: float = bench.build(engine, layer) + bench.crew.ask(engine, "first", COMPILING)["seconds"]
-    calls = bench.crew.ask(engine, "time", 4 * SLOWEST, warmup=0.0, seconds=0.05, least=3, most=1000)
-    return new, median(calls["seconds"])
+    return new, bench.time(engine, warmup=0.0, seconds=0.05, least=3)

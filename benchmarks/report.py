@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from benchmarks.engines import ENGINES
 from benchmarks.results import (
     PEERS,
-    Ratio,
     Results,
     Row,
     best_peer,
@@ -22,6 +22,8 @@ from benchmarks.results import (
 )
 from benchmarks.studies import STUDIES
 from benchmarks.tables import select
+
+Columns = dict[str, Callable[[Row], str]]  # of a table: what stands at the top, and below it for a row
 
 # Operations of a layer that is more than the cost of a call.
 LARGE = 0.2e9
@@ -49,13 +51,6 @@ def table(head: Sequence[str], body: Iterable[Sequence[str]], words: int = 1) ->
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _columns(results: Results, study: str, columns: Mapping[str, Callable[[Row], str]]) -> str:
-    """A table with a line for each row that has this study; empty if none has."""
-    rows = {name: row for name, row in results["rows"].items() if study in row}
-    body = ([name, *(column(row) for column in columns.values())] for name, row in rows.items())
-    return table(["layer", *columns], body) if rows else ""
-
-
 def _engines(results: Results, study: str) -> list[str]:
     """Engines that have a figure of this study in at least one row, in the order of the registry."""
     found = {
@@ -67,44 +62,36 @@ def _engines(results: Results, study: str) -> list[str]:
     return [engine for engine in ENGINES if engine in found]
 
 
-def _time(row: Row, engine: str, study: str = "times") -> str:
-    entry = row.get(study, {}).get(engine, {})
+def _time(row: Row, engine: str, study: str) -> str:
+    entry = row[study].get(engine, {})
     if "slower_than_s" in entry:
         return f"> {1000 * entry['slower_than_s']:.0f}"
     ms = milliseconds(row, engine, study)
     if ms is None:
         return "wrong" if "ms" in entry else "-"
-    ranked = [time for name in ("tconv", *PEERS) if (time := milliseconds(row, name)) is not None]
-    return f"**{number(ms)}**" if study == "times" and ms == min(ranked, default=0) else number(ms)
+    ranked = {name: time for name in ("tconv", *PEERS) if (time := milliseconds(row, name)) is not None}
+    best = study == "times" and engine in ranked and ms == min(ranked.values())
+    return f"**{number(ms)}**" if best else number(ms)
 
 
-def _rate(row: Row, engine: str, study: str = "times") -> str:
+def _rate(row: Row, engine: str, study: str) -> str:
     ms = milliseconds(row, engine, study)
     return number(row["operations"] / ms / 1e6) if ms else "-"
 
 
-def _share(row: Row, engine: str, results: Results) -> str:
-    share = share_of_limit(results, row, engine)
+def _share(row: Row, engine: str, study: str, results: Results) -> str:
+    share = share_of_limit(results, row, engine, study)
     return f"{100 * share[0]:.0f} % {share[1]}" if share else "-"
 
 
-def _spread(found: Ratio | None) -> str:
+def _ratio(row: Row, engine: str, study: str) -> str:
+    found = ratio(row, "tconv", engine, study)
     return f"{found[0]:.2f} ({found[1]:.2f} to {found[2]:.2f})" if found else "-"
 
 
 def _fields(row: Row, engine: str, study: str, fields: Sequence[str], form: Callable[[float], str]) -> str:
     entry = row[study].get(engine, {})
     return " / ".join(form(entry[field]) for field in fields) if fields[0] in entry else "-"
-
-
-def _each(
-    results: Results, study: str, fields: Sequence[str], form: Callable[[float], str]
-) -> dict[str, Callable[[Row], str]]:
-    """A column for each engine, with these fields of its entries."""
-    return {
-        ENGINES[name].title: partial(_fields, engine=name, study=study, fields=fields, form=form)
-        for name in _engines(results, study)
-    }
 
 
 def provenance(results: Results) -> str:
@@ -145,9 +132,8 @@ def summary(results: Results) -> str:
 
 
 def _picture(results: Results, path: str | None) -> str:
-    return (
-        f"![Time of the best peer over time of tconv, layer by layer]({path}.svg)" if path and ratios(results) else ""
-    )
+    said = "Time of the best peer over time of tconv, layer by layer"
+    return f"![{said}]({path}.svg)" if path and ratios(results) else ""
 
 
 def compact(results: Results, path: str | None = None) -> str:
@@ -158,7 +144,7 @@ def compact(results: Results, path: str | None = None) -> str:
     shown = [name for name in _engines(results, "times") if name in ("tconv", "tconv.function", *PEERS)]
     head = ["layer", "shape", *(ENGINES[name].title for name in shown), "best peer / tconv"]
     body = [
-        [name, row["shape"], *(_time(row, engine) for engine in shown), f"{found[0]:.2f}" if found else "-"]
+        [name, row["shape"], *(_time(row, engine, "times") for engine in shown), f"{found[0]:.2f}" if found else "-"]
         for name, row in rows.items()
         for found in [ratio(row, "tconv", best_peer(row))]
     ]
@@ -172,53 +158,6 @@ def compact(results: Results, path: str | None = None) -> str:
         provenance(results),
     ]
     return "\n\n".join(filter(None, parts))
-
-
-def _times(results: Results) -> str:
-    columns: dict[str, Callable[[Row], str]] = {
-        ENGINES[name].title: partial(_time, engine=name) for name in _engines(results, "times")
-    }
-    columns["GFLOP/s"] = partial(_rate, engine="tconv")
-    columns["of the limit"] = partial(_share, engine="tconv", results=results)
-    columns["with out="] = partial(_share, engine="tconv.out", results=results)
-    return _columns(results, "times", columns)
-
-
-def _ratios(results: Results) -> str:
-    def column(row: Row, peer: str) -> str:
-        return _spread(ratio(row, "tconv", peer))
-
-    peers = [name for name in _engines(results, "times") if name in PEERS]
-    return (
-        _columns(results, "times", {ENGINES[name].title: partial(column, peer=name) for name in peers}) if peers else ""
-    )
-
-
-def _memory(results: Results) -> str:
-    def megabytes(row: Row) -> str:
-        return f"{row['input_bytes'] / 2**20:.1f}"
-
-    columns = _each(results, "memory", ("kept_mib", "extra_mib"), "{:.1f}".format)
-    return _columns(results, "memory", {"input": megabytes} | columns)
-
-
-def _scaling(results: Results) -> str:
-    def bound(row: Row) -> str:
-        share = share_of_limit(results, row, "tconv", "scaling")
-        return share[1] if share else "-"
-
-    columns: dict[str, Callable[[Row], str]] = {
-        ENGINES[name].title: partial(_time, engine=name, study="scaling") for name in _engines(results, "scaling")
-    }
-    columns["one thread / tconv"] = lambda row: _spread(ratio(row, "tconv", "tconv.serial", "scaling"))
-    return _columns(results, "scaling", columns | {"bounded by": bound})
-
-
-def _growth(results: Results) -> str:
-    engines = _engines(results, "growth")
-    times = {f"{ENGINES[name].title}, ms": partial(_time, engine=name, study="growth") for name in engines}
-    rates = {f"{ENGINES[name].title}, GFLOP/s": partial(_rate, engine=name, study="growth") for name in engines}
-    return _columns(results, "growth", times | rates)
 
 
 def _accuracy(results: Results) -> str:
@@ -247,22 +186,52 @@ def _absent(results: Results) -> str:
     )
 
 
+def _studies(results: Results) -> dict[str, str]:
+    """A table for each study, under its heading; a line for each row, a column for each engine."""
+
+    def columns(study: str, cell: Callable[..., str], engines: Iterable[str] = ENGINES, **given: Any) -> Columns:
+        found = [name for name in _engines(results, study) if name in engines]
+        return {ENGINES[name].title: partial(cell, engine=name, study=study, **given) for name in found}
+
+    def lines(study: str, columns: Columns) -> str:
+        rows = {name: row for name, row in results["rows"].items() if study in row}
+        body = ([name, *(cell(row) for cell in columns.values())] for name, row in rows.items())
+        return table(["layer", *columns], body) if rows and columns else ""
+
+    rates: Columns = {
+        "GFLOP/s": partial(_rate, engine="tconv", study="times"),
+        "of the limit": partial(_share, engine="tconv", study="times", results=results),
+        "with out=": partial(_share, engine="tconv.out", study="times", results=results),
+    }
+    memory = columns("memory", _fields, fields=("kept_mib", "extra_mib"), form="{:.1f}".format)
+    startup = columns("startup", _fields, fields=("cold_ms", "warm_ms"), form=lambda ms: f"{ms / 1e3:.2f}")
+    growth = {f"{name}, GFLOP/s": cell for name, cell in columns("growth", _rate).items()}
+    gain: Columns = {
+        "one thread / tconv": partial(_ratio, engine="tconv.serial", study="scaling"),
+        "of the limit": partial(_share, engine="tconv", study="scaling", results=results),
+    }
+    return {
+        "Milliseconds of a call": lines("times", columns("times", _time) | rates),
+        "Time of each peer / time of the layer object": lines("times", columns("times", _ratio, PEERS)),
+        "Errors against double precision": _accuracy(results),
+        "Milliseconds on a new shape / later": lines(
+            "first_call", columns("first_call", _fields, fields=("new_ms", "later_ms"), form=number)
+        ),
+        "MiB of the input; kept between calls / taken by a call beyond its result": lines(
+            "memory", {"input": lambda row: f"{row['input_bytes'] / 2**20:.1f}"} | memory
+        ),
+        "Seconds of a fresh process to its first result, Numba's cache empty / filled": lines("startup", startup),
+        "Milliseconds with one thread and with all": lines("scaling", columns("scaling", _time) | gain),
+        "Milliseconds from ten thousand outputs to a thousand million": lines(
+            "growth", columns("growth", _time) | growth
+        ),
+    }
+
+
 def full(results: Results, name: str | None = None) -> str:
     """Everything that a run has found, as one Markdown page; the chart beside it is ``name`` + ".svg"."""
     layers = ([layer, row["shape"], row["source"]] for layer, row in results["rows"].items())
-    first_call = _each(results, "first_call", ("new_ms", "later_ms"), number)
-    startup = _each(results, "startup", ("cold_ms", "warm_ms"), lambda ms: f"{ms / 1e3:.2f}")
-    sections = {
-        "Milliseconds of a call": _times(results),
-        "Time of each peer / time of the layer object": _ratios(results),
-        "Errors against double precision": _accuracy(results),
-        "Milliseconds on a new shape / later": _columns(results, "first_call", first_call),
-        "MiB kept between calls / taken by a call beyond its result": _memory(results),
-        "Seconds of a fresh process to its first result, Numba's cache empty / filled": _columns(
-            results, "startup", startup
-        ),
-        "Milliseconds of a call with one thread and with all": _scaling(results),
-        "From ten thousand outputs to a thousand million": _growth(results),
+    sections = _studies(results) | {
         "Layers": table(["layer", "shape", "source"], layers, 3),
         "Engines": "\n".join(f"* {engine.title}: {engine.about}" for engine in ENGINES.values()),
         "No figure": _absent(results),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 from time import sleep
-from typing import Any
 
 import numpy as np
 
@@ -33,8 +32,9 @@ def measure(layer: Layer, engines: Sequence[str], bench: Bench, rows: int = 0) -
             if slow and turn:
                 continue
             sleep(bench.pace.pause)
+            warmup, least = (0.0, 1) if slow else (bench.pace.warmup, 3)
             try:
-                entry["rounds_ms"].append(1e3 * _turn(engine, bench, slow))
+                entry["rounds_ms"].append(1e3 * bench.time(engine, warmup, bench.pace.seconds, least))
             except Refused as error:
                 entries[engine] = {"refused": str(error)}
     for entry in entries.values():
@@ -59,11 +59,3 @@ def _prepare(layer: Layer, engine: str, bench: Bench, truth: reference.Truth, ro
         return {"refused": str(error)}
     times = {"build_ms": 1e3 * built, "first_ms": 1e3 * first, "second_ms": 1e3 * second}
     return times | truth.judge(np.load(path)) | {"rounds_ms": []}
-
-
-def _turn(engine: str, bench: Bench, slow: bool) -> float:
-    """Seconds of one call: the median of a turn."""
-    warmup, least = (0.0, 1) if slow else (bench.pace.warmup, 3)
-    asked: dict[str, Any] = {"warmup": warmup, "seconds": bench.pace.seconds, "least": least, "most": 10_000}
-    seconds: list[float] = bench.crew.ask(engine, "time", 4 * SLOWEST, **asked)["seconds"]
-    return median(seconds)
