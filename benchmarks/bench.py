@@ -51,10 +51,10 @@ class Bench:
         operands.save(drawn, self.folder)
         return drawn
 
-    def build(self, engine: str, layer: Layer, crew: Crew | None = None) -> float:
+    def build(self, engine: str, layer: Layer) -> float:
         """Let the engine take the layer whose operands lie in the folder. Seconds."""
         asked: Entry = {"layer": asdict(layer), "form": ENGINES[engine].form, "folder": str(self.folder)}
-        seconds: float = (crew or self.crew).ask(engine, "build", **asked)["seconds"]
+        seconds: float = self.crew.ask(engine, "build", **asked)["seconds"]
         return seconds
 
     def time(self, engine: str, warmup: float, seconds: float, least: int) -> float:

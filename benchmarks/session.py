@@ -122,18 +122,16 @@ class Session:
 
 
 def commit() -> str | None:
-    """The commit that is measured, with a + if files differ from it; None where git can't tell."""
+    """The commit that is measured, with a + if tconv or this program differ from it; None where git can't tell."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
     try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+", "--exclude=*"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        changed = git("status", "--porcelain", "--", "tconv", "benchmarks", ":!benchmarks/results")
+        return git("rev-parse", "--short", "HEAD") + "+" * bool(changed)
     except (OSError, subprocess.CalledProcessError):
         return None
-    return described.stdout.strip()
 
 
 def line(name: str, entries: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -20,7 +21,7 @@ def measure(layer: Layer, engines: Sequence[str], bench: Bench) -> dict[str, Ent
         with TemporaryDirectory() as cache, bench.crew.beside(NUMBA_CACHE_DIR=cache) as crew:
             for _ in range(1 + bench.rounds):
                 begin = perf_counter()
-                bench.build(engine, layer, crew)
+                replace(bench, crew=crew).build(engine, layer)
                 crew.ask(engine, "first", COMPILING)
                 seconds.append(perf_counter() - begin)
                 crew.dismiss(engine)
