@@ -24,10 +24,10 @@ def draw(results: Results) -> str:
         return TOP + HEIGHT * (high - log2(value)) / (high - low)
 
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{max(right, 520) + 8}" height="{TOP + HEIGHT + NAMES}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{max(right, 560) + 8}" height="{TOP + HEIGHT + NAMES}" '
         f'font-family="sans-serif" font-size="11" fill="{INK}" stroke-width="1">',
-        f'<text x="4" y="14">time of the best peer / time of tconv: {results["dtype"]}, threads: '
-        f"{results['threads']}; thin lines: least and greatest of the rounds</text>",
+        f'<text x="4" y="14">time of the best peer / time of tconv (thin line: all rounds), {results["dtype"]}, '
+        f"threads: {results['threads']}</text>",
     ]
     for power in range(low, high + 1):
         label, at = str(2**power) if power >= 0 else f"1/{2**-power}", y(2.0**power)
