@@ -564,7 +564,10 @@ def test_a_run_writes_both_files_and_keeps_what_it_has(
     assert list(found["rows"]) == ["fcn8s.up2", "tiny"]
     assert found["rows"]["tiny"]["times"]["tconv"]["ms"] > 0
     assert found["limits"]["bytes"] > 0
-    before = path.read_text()
+    also = replace(asked, study="scaling", engines=["tconv.serial"], layers=tables.select(["tiny"])).run(said.append)
+    assert also["rows"]["tiny"]["times"] == found["rows"]["tiny"]["times"]
+    assert also["rows"]["tiny"]["scaling"]["tconv.serial"]["ms"] > 0
+    found, before = also, path.read_text()
     assert replace(asked, keep=True).run(said.append)["rows"] == found["rows"]
     assert path.read_text() == before
     monkeypatch.setattr(session, "commit", lambda: "def")
