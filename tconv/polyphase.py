@@ -24,6 +24,7 @@ are cut finer, into ``d'`` each, and the inputs are sorted by residues of ``d'``
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from math import ceil, gcd
 
@@ -74,6 +75,7 @@ class PhasedAxis:
         return max(0, min(self.count, self.length - first) - max(0, -first))
 
 
+@lru_cache(maxsize=1024)
 def phase(axis: Axis, operator: Operator, aligned: bool = True, side_by_side: bool = False) -> PhasedAxis:
     """Cut ``axis`` into phases; ``aligned`` chooses the origin at which phases share most.
 

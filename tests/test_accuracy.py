@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tconv
-from benchmarks.layers import LAYERS
+from benchmarks.tables import LAYERS
 from tconv.algorithms.cost import LIMITS
 from tconv.errors import MethodError, ParameterError
 

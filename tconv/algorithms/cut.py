@@ -93,6 +93,10 @@ class RowGroup:
         """Inputs of one channel that each row reads along the outer axes."""
         return prod(len(phases[0].taps) for phases in self.outer)
 
+    def steps(self, depth: int) -> tuple[tuple[int, int], ...]:
+        """Of each segment, how many steps its tiles take ``depth`` channels deep, and how many streams it has."""
+        return tuple((self.taps(segment) * depth, segment.count) for segment in self.segments)
+
     def taps(self, segment: Segment) -> int:
         """Inputs of one channel that each row of ``segment`` reads."""
         return self.outer_taps * len(segment.reads)
@@ -264,12 +268,13 @@ def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: 
             reads = [reads_of.get(residue, ()) for residue, _ in streams[first : first + MOST_STREAMS]]
             if not all(phases[0].taps for phases in outer):
                 reads = [()] * len(reads)
-            candidates = (
-                RowGroup(outer, first, segments, lines, n)
+            candidates = [
+                RowGroup(outer, first, segments, lines, most)
                 for segments in _segmented(reads, nested=not choice.channels_in_lanes)
-                for n in range(most, 0, -1)
-            )
-            groups.append(min(candidates, key=lambda group: _group_time(choice, lanes, depth, group)))
+            ]
+            blocks = [best_block(choice.channels_in_lanes, lanes, lines, most, g.steps(depth)) for g in candidates]
+            best = min(range(len(blocks)), key=lambda n: blocks[n][0])
+            groups.append(replace(candidates[best], block_lines=blocks[best][1]))
     cut = Cut(choice, axes, lanes, parts, streams, dense, tuple(groups), covers, 0.0)
     return replace(cut, time=predicted(problem, cut))
 
@@ -299,7 +304,10 @@ def predicted(problem: Problem, cut: Cut) -> float:
         products = sum(_listed_time(problem, cut, group) for group in cut.groups)
         turning = RATES.turn * positions * cut.rows
     else:
-        of_tile = sum(_group_time(choice, lanes, depth, group) + RATES.start_rows for group in cut.groups)
+        of_tile = sum(
+            _tile_time(False, lanes, group.lines, group.block_lines, group.steps(depth)) + RATES.start_rows
+            for group in cut.groups
+        )
         products = of_tile * tiles_of(problem.batch * cut.columns, lanes)
         if choice.lines_apart:
             longer = positions // counts[-1] * (cut.line // lanes) * (1 + ceil(cut.reach / lanes))
@@ -369,12 +377,23 @@ def _classes(axis: PhasedAxis, idle: bool) -> list[tuple[Phase, ...]]:
     return [tuple(members) for members in classes.values()]
 
 
-def _group_time(choice: Choice, lanes: int, depth: int, group: RowGroup) -> float:
-    """What the rows of a group take for each tile of columns, ``depth`` channels deep."""
+@lru_cache(maxsize=4096)
+def best_block(
+    channels_in_lanes: bool, lanes: int, lines: int, most: int, steps: tuple[tuple[int, int], ...]
+) -> tuple[float, int]:
+    """The least that such a group takes for each tile, and with how many lines to a block."""
+    times = ((_tile_time(channels_in_lanes, lanes, lines, n, steps), n) for n in range(most, 0, -1))
+    return min(times, key=lambda found: found[0])
+
+
+def _tile_time(
+    channels_in_lanes: bool, lanes: int, lines: int, block_lines: int, steps: tuple[tuple[int, int], ...]
+) -> float:
+    """What the rows of a group take for each tile of columns."""
     total = 0.0
-    for segment in group.segments:
-        each, count = panels_of_blocks(choice.channels_in_lanes, lanes, segment.count, group.lines, group.block_lines)
-        total += group.taps(segment) * depth * each + RATES.start * count
+    for depth, streams in steps:
+        each, count = panels_of_blocks(channels_in_lanes, lanes, streams, lines, block_lines)
+        total += depth * each + RATES.start * count
     return total
 
 

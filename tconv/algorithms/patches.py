@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from itertools import product
 from math import ceil, gcd, prod
 
@@ -128,6 +129,7 @@ def _filter(outputs: int, taps: int) -> tuple[tuple[tuple[int, ...], ...], int]:
     return transform.weights, transform.divisor
 
 
+@lru_cache(maxsize=1024)
 def patched(axis: Axis, operator: Operator, outputs: int) -> PatchedAxis | None:
     """``axis`` in patches of ``outputs`` positions; None where phases do not have the taps for it."""
     if axis.dilation // gcd(axis.stride, axis.dilation) > MOST_PARTS:
