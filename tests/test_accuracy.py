@@ -15,8 +15,9 @@ LARGE = (4, 256, 40, 40), (256, 256, 3, 3)
 
 
 def planned(layer, accuracy):
-    arguments = {name: getattr(layer, name) for name in ("stride", "padding", "output_padding", "dilation", "groups")}
-    return tconv.plan(layer.x, layer.w, accuracy=accuracy, **arguments)
+    names = ["stride", "padding", "dilation", "groups"] + ["output_padding"] * (layer.operation == "conv_transpose")
+    arguments = {name: getattr(layer, name) for name in names}
+    return tconv.plan(layer.x, layer.w, operator=layer.operation, accuracy=accuracy, **arguments)
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
