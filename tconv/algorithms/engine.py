@@ -18,6 +18,7 @@ from tconv.kernels.workers import Job, Scratch, Single
 from tconv.memory import Flat, ascending, flat, give_back, lent_empty, workspace
 from tconv.taps import multiplications
 
+FEW_OUT, FEW_IN = 8, 18  # channels with which packing transformed weights takes twice what it does with many
 SERIAL = 4e4  # nanoseconds below which waking a second thread costs more than it saves
 
 
@@ -36,8 +37,13 @@ def cost(problem: Problem, scheme: Scheme, threads: int) -> Cost:
     scratch = (scheme.sums_size + scheme.panel_size) * itemsize + scheme.most_copies * columns.COPY_FIELDS * 8
     workspace = copied + threads * scratch
     moved = int(sum(sizes)) * itemsize + 2 * copied + scheme.packed_size * itemsize
-    packing = (RATES.pack_transformed if scheme.matrices else RATES.pack) * scheme.packed_size
+    packing = (_transforming(problem) if scheme.matrices else RATES.pack) * scheme.packed_size
     return Cost(operations, moved, workspace, 1e-9 * scheme.cut.time, threads, 1e-9 * packing)
+
+
+def _transforming(problem: Problem) -> float:
+    """What a weight takes to be transformed and packed: the less, the more channels its rows and its item have."""
+    return RATES.pack_transformed * (1 + FEW_OUT / problem.channels_out + FEW_IN / min(pack.ITEM, problem.channels_in))
 
 
 def prepare(problem: Problem, scheme: Scheme, w: np.ndarray, threads: int) -> Flat | None:

@@ -110,7 +110,7 @@ GRANITE_RAPIDS = Rates(
     add=2.1, add_row=4.2, clear=7.1,
     tap=0.26, line=53, line_vector=2.6, plane=0.45,
     level=0.44, spectra=0.7, block_copy=2.1, block=1e5,
-    pack=2.0, pack_transformed=4.0, pack_rows=4.0,
+    pack=2.0, pack_transformed=2.0, pack_rows=4.0,
 )  # fmt: skip
 ZEN_3 = Rates(  # of 32-byte vectors, three to a tile's row; the first rate of each kind of tile is never used
     panel=(5.0, 2.5, 1.43, 1.07), narrow=1.07, channels=(4.7, 2.36, 2.0), start=86, start_rows=89, start_listed=20,
@@ -121,7 +121,7 @@ ZEN_3 = Rates(  # of 32-byte vectors, three to a tile's row; the first rate of e
     add=1.8, add_row=3.6, clear=5.0,
     tap=0.36, line=71, line_vector=3.6, plane=0.61,
     level=0.44, spectra=0.7, block_copy=2.1, block=1e5,
-    pack=2.5, pack_transformed=5.4, pack_rows=5.0,
+    pack=2.5, pack_transformed=2.7, pack_rows=5.0,
 )  # fmt: skip
 ZEN_4 = Rates(
     panel=(6.7, 3.3, 1.8, 1.2), narrow=2.21, channels=(7.0, 3.5, 1.9), start=37.6, start_rows=56, start_listed=12.6,
@@ -132,7 +132,7 @@ ZEN_4 = Rates(
     add=1.25, add_row=3.44, clear=4.33,
     tap=0.268, line=43.8, line_vector=2.3, plane=0.432,
     level=0.426, spectra=0.751, block_copy=2.05, block=1e5,
-    pack=1.31, pack_transformed=5.66, pack_rows=4.01,
+    pack=1.31, pack_transformed=1.2, pack_rows=8.0,
 )  # fmt: skip
 
 
