@@ -132,12 +132,12 @@ def ways(problem: Problem, threads: int) -> Iterator[Way]:
         yield from of_engine(
             name, patch_tables.tabulate(problem, way, chunks, threads), partial(_winograd, problem, way)
         )
-    for name in ("overlap_add", "depthwise", "fft"):
+    for name in ("overlap_add", "depthwise", "col2im", "fft"):
         algorithm = ALGORITHMS[name]
         if algorithm.supports(problem) is None:
             run = partial(algorithm.forward, problem, algorithm.prepare(problem, w, threads), x, None, y, threads)
             yield Way(problem, name, run, partial(_work, name, problem))
-            if FEW <= w.size <= MANY:
+            if FEW <= w.size <= MANY and _preparing(name, problem) > 0:
                 pack = partial(algorithm.prepare, problem, w, threads)
                 yield Way(problem, f"{name}, packing", pack, partial(_preparing, name, problem))
 

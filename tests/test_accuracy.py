@@ -10,7 +10,7 @@ from benchmarks.tables import LAYERS
 from tconv.algorithms.cost import LIMITS
 from tconv.errors import MethodError, ParameterError
 
-DIRECT = {"polyphase", "overlap_add", "depthwise", "scatter", "zero_insertion", "sliding_window"}
+DIRECT = {"polyphase", "overlap_add", "depthwise", "col2im", "scatter", "zero_insertion", "sliding_window"}
 LARGE = (4, 256, 40, 40), (256, 256, 3, 3)
 
 

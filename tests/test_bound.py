@@ -29,6 +29,7 @@ LAYERS = {
     "overlap_add": ((3, 1, 2, 2), {"method": "overlap_add", "stride": 2}, (1, 3, 4, 4)),
     "depthwise": ((4, 1, 3, 3), {"method": "depthwise", "groups": 4, "padding": 1}, (1, 4, 6, 6)),
     "winograd": ((8, 8, 3, 3), {"method": "winograd"}, (1, 8, 6, 6)),
+    "col2im": ((8, 8, 3, 3), {"method": "col2im", "stride": 2}, (1, 8, 4, 5)),
     "one axis": ((2, 2, 5), {"method": "polyphase"}, (2, 9)),
 }
 
@@ -48,7 +49,7 @@ def layer_of(name, dtype="f4", **more):
 @pytest.mark.parametrize("dtype", ["f4", "f8", "i4", "c8"])
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_bound_call_has_the_bits_of_the_first(name, dtype):
-    real = ("overlap_add", "depthwise", "winograd")
+    real = ("overlap_add", "depthwise", "col2im", "winograd")
     if (dtype == "c8" and name in real) or (dtype == "i4" and name == "winograd"):
         pytest.skip("not for this dtype")
     layer, x = layer_of(name, dtype)

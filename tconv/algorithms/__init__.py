@@ -7,7 +7,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tconv.algorithms import depthwise, fft, overlap_add, polyphase, scatter, sliding_window, winograd, zero_insertion
+from tconv.algorithms import (
+    col2im,
+    depthwise,
+    fft,
+    overlap_add,
+    polyphase,
+    scatter,
+    sliding_window,
+    winograd,
+    zero_insertion,
+)
 from tconv.algorithms.cost import Cost
 from tconv.geometry import Problem
 from tconv.kernels.workers import Single
@@ -48,6 +58,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "winograd": winograd,
     "overlap_add": overlap_add,
     "depthwise": depthwise,
+    "col2im": col2im,
     "fft": fft,
     "scatter": scatter,
     "zero_insertion": zero_insertion,
@@ -61,5 +72,6 @@ SINGLE: dict[str, Callable[[Problem, Steps, Steps, int], Single | None]] = {
     "winograd": winograd.single,
     "overlap_add": overlap_add.single,
     "depthwise": depthwise.single,
+    "col2im": col2im.single,
 }
 """Of those that may do all in one kernel: which it is, for an input and an output with these steps."""

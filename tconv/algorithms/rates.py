@@ -66,6 +66,11 @@ class Rates:
     line: float
     line_vector: float
     plane: float
+    # Columns: a product added, an input gathered, a weight read where it was given, an output begun.
+    column_add: float
+    column_gather: float
+    column_weight: float
+    column_fill: float
     # Fourier transforms: a number at one level, a product of spectra, a number copied in or out, a block in Python.
     level: float
     spectra: float
@@ -109,6 +114,7 @@ GRANITE_RAPIDS = Rates(
     transform=0.71, transform_read=0.26, transform_written=1.84,
     add=2.1, add_row=4.2, clear=7.1,
     tap=0.26, line=53, line_vector=2.6, plane=0.45,
+    column_add=1.0, column_gather=1.0, column_weight=0.25, column_fill=0.05,
     level=0.44, spectra=0.7, block_copy=2.1, block=1e5,
     pack=2.0, pack_transformed=2.0, pack_rows=4.0,
 )  # fmt: skip
@@ -120,6 +126,7 @@ ZEN_3 = Rates(  # of 32-byte vectors, three to a tile's row; the first rate of e
     transform=0.36, transform_read=0.36, transform_written=0.36,
     add=1.8, add_row=3.6, clear=5.0,
     tap=0.36, line=71, line_vector=3.6, plane=0.61,
+    column_add=1.0, column_gather=1.0, column_weight=0.25, column_fill=0.05,
     level=0.44, spectra=0.7, block_copy=2.1, block=1e5,
     pack=2.5, pack_transformed=2.7, pack_rows=5.0,
 )  # fmt: skip
@@ -130,7 +137,8 @@ ZEN_4 = Rates(
     write_run=6.17, write_vector=0.924, write_square=3.21, write_element=0.66,
     transform=0.822, transform_read=0.257, transform_written=1.75,
     add=1.25, add_row=3.44, clear=4.33,
-    tap=0.268, line=43.8, line_vector=2.3, plane=0.432,
+    tap=0.55, line=35, line_vector=0.2, plane=0.1,
+    column_add=1.0, column_gather=1.0, column_weight=0.25, column_fill=0.05,
     level=0.426, spectra=0.751, block_copy=2.05, block=1e5,
     pack=1.31, pack_transformed=1.2, pack_rows=8.0,
 )  # fmt: skip

@@ -7,6 +7,8 @@ as whole vectors. There are two kinds, by what lies in the lanes:
   on; rows are channels, read out of packed weights ``w[k, row]``.
 * channels in lanes: vectors are channels (or phases), read out of packed weights ``w[k, lane]``;
   rows are positions, which a list names: where each one's channels lie in the image, and which sums are its.
+* weights as they are given in the lanes: vectors are read out of weights ``w[k, lane]`` that nobody packed, so that
+  from one step to the next it is far; rows are positions, gathered in a panel.
 
 Each kind is written twice: as plain Python, which defines it and runs on exact objects, and as LLVM vector
 operations, which compiled kernels get (loops that LLVM vectorises by itself reach a third of the speed).
@@ -43,6 +45,10 @@ POSITION_VECTORS = 3
 POSITION_WIDTHS = (POSITION_VECTORS, 1)  # a last tile that needs two vectors takes three
 CHANNEL_ROWS = (6, 3)  # the second at least half the first: so far lists of positions are filled up
 CHANNEL_VECTORS = (2, 1, 1) if NARROW else (4, 2, 1)
+
+NATURAL_ROWS = (*CHANNEL_ROWS, 1)
+NATURAL_VECTORS = (CHANNEL_VECTORS[0], 1)
+SOON = 16  # steps, after which weights that lie far apart are read: no processor guesses where
 
 AHEAD = 6144  # bytes, to one vector: weights are read once, in order, and come from the third-level cache
 ASKING = 32  # steps between one asking for weights and the next, with channels in the lanes
@@ -246,5 +252,52 @@ def _channels_tile(typing, rows, vectors, depth, soon, pace, x, first, positions
 def _choose_channels(rows, vectors, lanes, depth, soon, pace, x, first, positions, number, w, at, sums, to, pitch):
     def call(rows, vectors, lanes, depth, soon, pace, x, first, positions, number, w, at, sums, to, pitch):
         _channels_tile(rows, vectors, depth, soon, pace, x, first, positions, number, w, at, sums, to, pitch)
+
+    return call
+
+
+def natural_tile(rows, vectors, lanes, depth, resume, x, from_, step, w, at, step_w, sums, to, pitch):
+    """``rows`` positions times ``vectors`` vectors of weights; steps are ``step`` and ``step_w`` apart."""
+    for r in range(rows):
+        for lane in range(vectors * lanes):
+            total = sums[to + r * pitch + lane] if resume else 0
+            for k in range(depth):
+                total = total + w[at + k * step_w + lane] * x[from_ + k * step + r]
+            sums[to + r * pitch + lane] = total
+
+
+@intrinsic
+def _natural_tile(typing, rows, vectors, depth, resume, x, from_, step, w, at, step_w, sums, to, pitch):
+    def codegen(context, builder, signature, values):
+        rows, vectors, depth, resume, _, from_, step, _, at, step_w, _, to, pitch = values
+        image, weights, result = (data_of(context, builder, signature.args[i], values[i]) for i in (4, 7, 10))
+        image, weights, result = (
+            builder.gep(base, [start]) for base, start in ((image, from_), (weights, at), (result, to))
+        )
+        vector = vector_type(x)
+
+        def operands(k, rows, vectors):
+            here, given = (builder.gep(base, [builder.mul(k, far)]) for base, far in ((image, step), (weights, step_w)))
+            soon = builder.gep(given, [builder.mul(INT(SOON), step_w)])
+            for j in range(vectors):
+                prefetch(builder, builder.gep(soon, [INT(j * vector.count)]))
+            return (
+                [builder.load(builder.gep(here, [INT(r)])) for r in range(rows)],
+                [load_vector(builder, given, INT(j * vector.count), vector) for j in range(vectors)],
+            )
+
+        for shape in _cases(builder, rows, vectors, product(NATURAL_ROWS, NATURAL_VECTORS)):
+            places = [builder.mul(pitch, INT(r)) for r in range(shape[0])]
+            _emit(builder, vector, shape, depth, resume, operands, result, places)
+        return context.get_dummy_value()
+
+    n = types.int64
+    return types.void(n, n, n, n, x, n, n, w, n, n, sums, n, n), codegen
+
+
+@overload(natural_tile)
+def _choose_natural(rows, vectors, lanes, depth, resume, x, from_, step, w, at, step_w, sums, to, pitch):
+    def call(rows, vectors, lanes, depth, resume, x, from_, step, w, at, step_w, sums, to, pitch):
+        _natural_tile(rows, vectors, depth, resume, x, from_, step, w, at, step_w, sums, to, pitch)
 
     return call
