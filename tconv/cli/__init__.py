@@ -60,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = import_module(f"tconv.cli.{chosen.command or 'tour'}")
     try:
         status: int = command.run(chosen.arguments)
+        sys.stdout.flush()  # here, as at its exit Python would complain of a reader that has gone
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # `head` and its like have read enough; Python must not complain at its exit either
