@@ -26,7 +26,6 @@ CASES = {
     "few of many": problem(T, Axis(200, 4, 2, 1, 77, 9), axis(50, 3), groups=2),
     "4d": problem(T, axis(3, 3), axis(4, 2, 2), axis(3, 3, crop=1), axis(17, 3, 2), channels_out=2),
 }
-# Of ordinary convolutions those without a stride.
 TAKEN = [(case, o) for case, p in CASES.items() for o in (T, "conv") if not refuses("depthwise", of(o, p, "float32"))]
 
 
@@ -116,3 +115,45 @@ def test_it_is_chosen_where_it_is_quicker():
     assert tconv.plan((1, 1, 8, 8), (1, 512, 4, 4), stride=2, padding=1).choice != "depthwise"  # lines are short
     assert "one channel in" in depthwise.supports(problem(T, axis(3, 2), channels_in=2))
     assert "real" in depthwise.supports(problem(T, axis(3, 2), dtype="complex64"))
+
+
+STRIDED = {
+    "line": ((50,), (7,), {"stride": 3, "padding": 2}),
+    "plane": ((21, 30), (3, 3), {"stride": 2, "padding": 1}),
+    "two strides": ((17, 12), (5, 2), {"stride": (3, 2), "padding": (2, 0)}),
+    "k < s": ((13, 11), (2, 1), {"stride": 4, "padding": 1}),
+    "dilated": ((19, 23), (3, 4), {"stride": 2, "dilation": (2, 3), "padding": 4}),
+    "volume": ((9, 8, 21), (3, 3, 3), {"stride": (1, 2, 2), "padding": 1}),
+    "one output": ((5, 6), (5, 6), {"stride": 5}),
+    "stride above 4": ((70,), (6,), {"stride": 6, "padding": 3}),
+}
+
+
+@pytest.mark.parametrize("small", [False, True], ids=["as it is", "many bands"])
+@pytest.mark.parametrize("dtype", ["f4", "i8", "object"])
+@pytest.mark.parametrize("groups", [2, 16, 37])
+@pytest.mark.parametrize("case", STRIDED)
+def test_ordinary_convolution_with_a_stride(case, groups, dtype, small, monkeypatch):
+    """Inputs are sorted by residues as planes are copied."""
+    if small:
+        monkeypatch.setattr(depthwise, "PLANE_BYTES", 1024)
+        monkeypatch.setattr(depthwise, "UNITS", 100)
+    for remembered in (depthwise.scheme, depthwise._placed):
+        remembered.cache_clear()
+    size, kernel, options = STRIDED[case]
+    rng = np.random.default_rng(0)
+    shapes = (2, groups, *size), (2 * groups, 1, *kernel), 2 * groups
+    x, w, bias = (rng.integers(-4, 5, shape).astype(dtype) for shape in shapes)
+    want = tconv.conv(x, w, bias, groups=groups, method="sliding_window", **options)
+    last = np.ascontiguousarray(np.moveaxis(x, 1, -1))
+    for threads in (1, 2):
+        got = tconv.conv(x, w, bias, groups=groups, method="depthwise", threads=threads, **options)
+        np.testing.assert_array_equal(got, want)
+        got = tconv.conv(last, w, bias, groups=groups, method="depthwise", layout="N...C", threads=threads, **options)
+        np.testing.assert_array_equal(np.moveaxis(got, -1, 1), want)
+        got = tconv.conv(
+            last, w[::2], bias[::2], groups=groups, method="depthwise", layout="N...C", threads=threads, **options
+        )
+        np.testing.assert_array_equal(np.moveaxis(got, -1, 1), want[:, ::2])
+    for remembered in (depthwise.scheme, depthwise._placed):
+        remembered.cache_clear()

@@ -36,6 +36,7 @@ class Scheme(NamedTuple):
 
     shape: Depthwise
     axes: np.ndarray
+    parts: np.ndarray
     residues: np.ndarray
     segments: np.ndarray
     offsets: np.ndarray
@@ -47,13 +48,11 @@ class Scheme(NamedTuple):
 
 
 def supports(problem: Problem) -> str | None:
-    """One real channel in for each group, and inputs that need not be sorted."""
+    """One real channel in for each group."""
     if problem.dtype.startswith("complex"):
         return "is for real numbers"
     if problem.channels_in != 1:
         return "is for one channel in"
-    if problem.operator == "conv" and any(axis.stride > 1 for axis in problem.axes):
-        return "is for ordinary convolution of stride 1"
     return None
 
 
@@ -70,13 +69,15 @@ def scheme(problem: Problem, together: int = 1) -> Scheme | None:
     *outer, last = axes
     lows, reaches = zip(*map(_reach, axes), strict=True)
     slack = TOGETHER * lanes
+    parts = list(product(*(axis.parts for axis in axes)))
     line = together * (last.count + reaches[-1])
     steps = [line * prod(axis.count + reach for axis, reach in zip(axes[a + 1 : -1], reaches[a + 1 : -1], strict=True))
              for a in range(len(outer))]  # fmt: skip
     first_step = steps[0] if outer else together
-    band = max(1, PLANE_BYTES // itemsize // first_step - reaches[0])
+    band = max(1, PLANE_BYTES // itemsize // (first_step * len(parts)) - reaches[0])
     bands = max(ceil(axes[0].count / band), ceil(UNITS * together / (problem.batch * problem.groups)))
     band = min(axes[0].count, max(ceil(axes[0].count / bands), reaches[0]))  # or a band would be mostly margin
+    part = first_step * (band + reaches[0])
     combinations = list(product(*(axis.phases for axis in outer)))
     residues = np.array([[one.residue for one in phases] for phases in combinations], np.int64)
     pitches = [prod(axis.size_kernel for axis in problem.axes[a + 1 :]) for a in range(len(axes))]
@@ -91,7 +92,8 @@ def scheme(problem: Problem, together: int = 1) -> Scheme | None:
             segments.append((len(taps), len(chosen)))
             for tap in chosen:
                 places = zip(tap, lows, (*steps, together), strict=True)
-                offsets.append(sum((along.offset - low) * step for along, low, step in places))
+                inside = sum((along.offset - low) * step for along, low, step in places)
+                offsets.append(inside + part * parts.index(tuple(along.part for along in tap)))
                 taps.append(sum(along.index * pitch for along, pitch in zip(tap, pitches, strict=True)))
     shape = Depthwise(
         lanes=lanes,
@@ -103,6 +105,7 @@ def scheme(problem: Problem, together: int = 1) -> Scheme | None:
         columns=slack * max(1, min(8, SUMS // (slack * last.stride))),
         band=band,
         bands=ceil(axes[0].count / band),
+        part=part,
         x_batch=0,
         x_group=0,
         y_batch=0,
@@ -111,22 +114,22 @@ def scheme(problem: Problem, together: int = 1) -> Scheme | None:
     )
     zeros = [0] * len(axes)
     table = np.array([
-        [axis.count for axis in axes], [axis.first for axis in axes], lows, reaches, [axis.length for axis in axes],
-        [axis.stride for axis in axes], [axis.origin for axis in axes], [axis.size_out for axis in axes],
-        [*steps, together], zeros, zeros,
+        [axis.count for axis in axes], [axis.first for axis in axes], lows, reaches,
+        [axis.size_in for axis in problem.axes], [axis.split for axis in axes], [axis.stride for axis in axes],
+        [axis.origin for axis in axes], [axis.size_out for axis in axes], [*steps, together], zeros, zeros,
     ])  # fmt: skip
-    rows = band + reaches[0] if outer else 1
     return Scheme(
         shape=shape,
         axes=table,
+        parts=np.array(parts, np.int64),
         residues=residues.reshape(len(combinations), len(outer)),
         segments=np.array(segments, np.int64).reshape(len(combinations), last.stride, 2),
         offsets=np.array(offsets, np.int64),
         bias_rows=np.array([[0, channel] for channel in range(problem.channels_out)], np.int64),
         taps=np.array(taps, np.int64),
-        plane_size=first_step * rows + slack if outer else together * (band + reaches[0]) + 2 * slack,
+        plane_size=part * len(parts) + 2 * slack,
         covers=all(axis.complete for axis in axes) and not any(axis.idle for axis in outer),
-        time=_time(problem, axes, shape, reaches),
+        time=_time(problem, axes, shape, reaches, len(parts)),
     )
 
 
@@ -136,7 +139,7 @@ def _reach(axis: PhasedAxis) -> tuple[int, int]:
     return min(offsets), max(offsets) - min(offsets)
 
 
-def _time(problem: Problem, axes: list[PhasedAxis], shape: Depthwise, reaches: tuple[int, ...]) -> float:
+def _time(problem: Problem, axes: list[PhasedAxis], shape: Depthwise, reaches: tuple[int, ...], parts: int) -> float:
     """On one core."""
     *outer, last = axes
     lines = prod(axis.count * len(axis.phases) for axis in outer) * shape.channels_out
@@ -145,7 +148,7 @@ def _time(problem: Problem, axes: list[PhasedAxis], shape: Depthwise, reaches: t
     summing = RATES.tap * positions * vectors * shape.taps * shape.channels_out
     writing = lines * (RATES.line + vectors * last.stride * (RATES.line_vector + weaving(last.stride, shape.lanes)))
     copied = axes[0].count + shape.bands * reaches[0]
-    copied *= prod(axis.count + reach for axis, reach in zip(axes[1:], reaches[1:], strict=True))
+    copied *= parts * prod(axis.count + reach for axis, reach in zip(axes[1:], reaches[1:], strict=True))
     return problem.batch * problem.groups * (summing + writing + RATES.plane * copied) + moving(problem)
 
 
@@ -224,5 +227,5 @@ def _placed(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], 
         (problem.dtype, ((shape.taps + 1) * together,)),
     )
     workers = min(threads, shape.batch * groups // together * shape.bands)
-    same = (shape, axes, best.residues, best.segments, best.offsets, best.bias_rows)
+    same = (shape, axes, best.parts, best.residues, best.segments, best.offsets, best.bias_rows)
     return Job(same, 4, own, workers, threads)

@@ -40,6 +40,7 @@ class Depthwise(NamedTuple):
     columns: int  # of a line that are summed at a time
     band: int  # positions of the first axis to a unit
     bands: int
+    part: int  # of a plane: as many are copied as there are residues of inputs
     x_batch: int  # strides
     x_group: int
     y_batch: int
@@ -48,7 +49,7 @@ class Depthwise(NamedTuple):
 
 
 # Rows of the table of axes; of these the last are steps, in the copy, the input and the output.
-COUNT, FIRST, LOWEST, REACH, SIZE, STRIDE, ORIGIN, LIMIT, STEP, X_STEP, Y_STEP = range(11)
+COUNT, FIRST, LOWEST, REACH, SIZE, SPLIT, STRIDE, ORIGIN, LIMIT, STEP, X_STEP, Y_STEP = range(12)
 
 
 def sum_line(columns, lanes, taps, plane, at, offsets, first, w, w_at, sums, to):
@@ -273,35 +274,49 @@ def _sum_and_weave(
 
 
 @register_jitable
-def _fill(lanes, unit, axes, begin, counts, line, x, from_, plane):
-    """Copy the inputs that a unit's positions read, line by line, with zeros where there are none.
+def _size(axes, part, a):
+    """Inputs of one part along an axis."""
+    return (axes[SIZE, a] - part[a] + axes[SPLIT, a] - 1) // axes[SPLIT, a]
+
+
+@register_jitable
+def _fill(lanes, unit, axes, part, begin, counts, line, x, from_, plane, to):
+    """Copy the inputs of one part that a unit's positions read, line by line, with zeros where there are none.
 
     A position holds ``unit`` numbers; if several, positions lie as far apart in the input, too.
     """
     last = axes.shape[1] - 1
+    for a in range(last + 1):
+        from_ += part[a] * axes[X_STEP, a]
     lines = 1
     for a in range(last):
         lines *= counts[a] + axes[REACH, a]
     start = begin[last] + axes[FIRST, last] + axes[LOWEST, last]
     cells = counts[last] + axes[REACH, last]
     low = min(max(0, -start), cells)
-    high = max(low, min(cells, axes[SIZE, last] - start))
-    step = axes[X_STEP, last] if unit == 1 else 1
+    high = max(low, min(cells, _size(axes, part, last) - start))
+    step = axes[SPLIT, last] * axes[X_STEP, last]
     for number in range(lines):
         rest = number
-        source = from_ + (start + low) * axes[X_STEP, last]
-        at = number * line
+        source = from_ + (start + low) * step
+        at = to + number * line
         held = True
         for a in range(last - 1, -1, -1):
             size = counts[a] + axes[REACH, a]
             index = rest % size + begin[a] + axes[FIRST, a] + axes[LOWEST, a]
             rest //= size
-            held = held and index >= 0 and index < axes[SIZE, a]
-            source += index * axes[X_STEP, a]
+            held = held and index >= 0 and index < _size(axes, part, a)
+            source += index * axes[SPLIT, a] * axes[X_STEP, a]
         end = high if held else low
         for i in range(low * unit):
             plane[at + i] = 0
-        copy_line(lanes, (end - low) * unit, step, 1, x, source, plane, at + low * unit)
+        if unit == 1:
+            copy_line(lanes, end - low, step, 1, x, source, plane, at + low)
+        elif step == unit:
+            copy_line(lanes, (end - low) * unit, 1, 1, x, source, plane, at + low * unit)
+        else:
+            for i in range(end - low):
+                copy_line(lanes, unit, 1, 1, x, source + i * step, plane, at + (low + i) * unit)
         for i in range(end * unit, line):
             plane[at + i] = 0
 
@@ -381,16 +396,17 @@ def _write_line(
 
 @worker
 def depthwise(
-    shape, axes, residues, segments, offsets, bias_rows, begin, counts, outputs, plane, sums, turned, rank, counters,
-    x, w, bias, y,
+    shape, axes, parts, residues, segments, offsets, bias_rows, begin, counts, outputs, plane, sums, turned, rank,
+    counters, x, w, bias, y,
 ):  # fmt: skip
     """Compute ``y`` from ``x`` and the taps ``w[group, channel out, tap]``: units, one at a time, until none is left.
 
-    ``residues`` are those of the outer axes' phases, combination by combination; ``segments`` say which taps the
-    streams of each have, ``offsets`` where these read. What lies between ``bias_rows`` and ``rank`` is scratch.
+    ``parts`` are the residues of inputs that are read, ``residues`` those of the outer axes' phases, combination by
+    combination; ``segments`` say which taps the streams of each have, ``offsets`` where these read. What lies between
+    ``bias_rows`` and ``rank`` is scratch.
     """
     last = axes.shape[1] - 1
-    line = axes[STEP, last - 1] if last else plane.shape[0]
+    line = axes[STEP, last - 1] if last else shape.part
     shares = shape.groups // shape.together
     units = shape.batch * shares * shape.bands
     if shape.together > 1:
@@ -406,7 +422,8 @@ def depthwise(
         begin[0] = band * shape.band
         counts[0] = min(shape.band, axes[COUNT, 0] - begin[0])
         from_ = image * shape.x_batch + group * shape.x_group
-        _fill(shape.lanes, shape.together, axes, begin, counts, line, x, from_, plane)
+        for n in range(parts.shape[0]):
+            _fill(shape.lanes, shape.together, axes, parts[n], begin, counts, line, x, from_, plane, n * shape.part)
         start = axes[STRIDE, last] * (begin[last] + axes[FIRST, last]) - axes[ORIGIN, last]
         low = max(0, -start)
         high = min(counts[last] * axes[STRIDE, last], axes[LIMIT, last] - start)
