@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from numba.extending import register_jitable
-
+from tconv.kernels.launch import called
 from tconv.kernels.tile import NATURAL_ROWS, NATURAL_VECTORS, natural_tile
 from tconv.kernels.vectors import copy_vector
 from tconv.kernels.workers import claim, worker
@@ -50,7 +49,7 @@ class Col2im(NamedTuple):
 SIZE, X_STEP, STRIDE, CROP, REACH, LIMIT, Y_STEP = range(7)
 
 
-@register_jitable
+@called
 def _fill(shape, axes, group, first, end, bias, y):
     """The bias in every output of channels ``first`` to ``end`` of a group."""
     last = axes.shape[1] - 1
@@ -74,7 +73,7 @@ def _fill(shape, axes, group, first, end, bias, y):
                     y[to + t * axes[Y_STEP, last]] = value
 
 
-@register_jitable
+@called
 def _list(shape, axes, group, first, used, sources, targets, starts):
     """Where ``used`` positions lie in the input, and where their columns land; whether no tap lands outside."""
     n_axes = axes.shape[1]
@@ -96,7 +95,7 @@ def _list(shape, axes, group, first, used, sources, targets, starts):
         sources[p], targets[p], starts[p, n_axes] = source, target, inside
 
 
-@register_jitable
+@called
 def _gather(shape, used, sources, x, panel):
     """Rows of positions, one for each channel in; numbers also where a tile is not full."""
     whole = (used + TALL - 1) // TALL * TALL
@@ -108,7 +107,7 @@ def _gather(shape, used, sources, x, panel):
             panel[at + p] = 0
 
 
-@register_jitable
+@called
 def _multiply(shape, group, lane, vectors, low, used, panel, w, held, columns, to):
     """Add the products of ``used`` positions and some vectors of weights, for channels from ``low`` on."""
     width = vectors * shape.lanes
@@ -135,7 +134,7 @@ def _multiply(shape, group, lane, vectors, low, used, panel, w, held, columns, t
         row += height
 
 
-@register_jitable
+@called
 def _tile(shape, lane, end):
     """Vectors of the tile that begins with ``lane``, and its first: no memory beyond the weights is read."""
     wide = WIDE * shape.lanes
@@ -143,7 +142,7 @@ def _tile(shape, lane, end):
     return vectors, min(lane, shape.pitch - vectors * shape.lanes)
 
 
-@register_jitable
+@called
 def _add(shape, axes, reaches, shifts, used, targets, starts, first, end, columns, at, pitch, y):
     """Add products ``first`` to ``end`` of each position; they lie from ``at`` on, ``pitch`` for each position."""
     n_axes = axes.shape[1]

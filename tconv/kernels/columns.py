@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from numba.extending import register_jitable
-
-from tconv.kernels.launch import inlined
+from tconv.kernels.launch import called, inlined
 from tconv.kernels.windows import AT_ONCE, copy_lanes, copy_windows, places
 
 
@@ -81,7 +79,7 @@ def _add_run(axes, position, image_to, source, column, length, runs, run):
     runs[run, SOURCE] = source
 
 
-@register_jitable
+@called
 def list_runs(shape, axes, group, tile, position, runs):
     """The columns of a tile as runs, line after line; returns how many."""
     last = axes.shape[1] - 1
@@ -114,7 +112,7 @@ def list_runs(shape, axes, group, tile, position, runs):
     return n_runs
 
 
-@register_jitable
+@called
 def list_copies(shape, axes, section, reads, runs, n_runs, copies):
     """Vector by vector, what to copy from where to which column, and which places hold an input; returns how many.
 
@@ -150,7 +148,7 @@ def list_copies(shape, axes, section, reads, runs, n_runs, copies):
     return n
 
 
-@register_jitable
+@called
 def list_positions(shape, axes, section, reads, runs, n_runs, used, rows, copies):
     """For each read of a section, a list of the columns for which it is an input, and where its channels lie.
 
@@ -192,7 +190,7 @@ def next_group(shape, runs, n_runs, copies, n_copies):
             copies[n, FROM] += shape.group
 
 
-@register_jitable
+@called
 def panel_pitch(lanes, row, reads):
     """From one channel to the next in a panel: its last row may be written to the end of a vector, and no further."""
     return reads * row + lanes

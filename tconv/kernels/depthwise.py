@@ -14,10 +14,10 @@ from typing import NamedTuple
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload, register_jitable
+from numba.extending import intrinsic, overload
 
 from tconv.kernels.interleave import interleave, store_line, woven
-from tconv.kernels.launch import inlined
+from tconv.kernels.launch import INLINED, called, inlined
 from tconv.kernels.rearrange import copy_line
 from tconv.kernels.vectors import INT, data_of, expect, load_vector, multiply_add, splat, store_vector, vector_type
 from tconv.kernels.workers import claim, worker
@@ -125,7 +125,7 @@ def _summed(typing, columns, taps, plane, at, offsets, first, w, w_at, sums, to)
     return types.void(n, n, plane, n, offsets, n, w, n, sums, n), codegen
 
 
-@overload(sum_line, jit_options={"forceinline": True})
+@overload(sum_line, jit_options=INLINED)
 def _sum_line(columns, lanes, taps, plane, at, offsets, first, w, w_at, sums, to):
     def call(columns, lanes, taps, plane, at, offsets, first, w, w_at, sums, to):
         _summed(columns, taps, plane, at, offsets, first, w, w_at, sums, to)
@@ -203,7 +203,7 @@ def _summed_channels(
     return types.void(n, n, n, plane, n, n, offsets, n, w, n, n, n, y, n, n), codegen
 
 
-@overload(sum_channels, jit_options={"forceinline": True})
+@overload(sum_channels, jit_options=INLINED)
 def _sum_channels(count, vectors, lanes, taps, plane, at, apart, offsets, first, w, w_at, pitch, bias_at, y, to, step):
     def call(count, vectors, lanes, taps, plane, at, apart, offsets, first, w, w_at, pitch, bias_at, y, to, step):
         _summed_channels(
@@ -259,7 +259,7 @@ def _summed_and_woven(
     return types.void(n, n, segments, n, plane, n, offsets, w, n, bias, n, n, n, y, n), codegen
 
 
-@overload(sum_and_weave, jit_options={"forceinline": True})
+@overload(sum_and_weave, jit_options=INLINED)
 def _sum_and_weave(
     streams, columns, lanes, segments, combination, plane, at, offsets, w, w_at, bias, bias_at, low, high, y, to
 ):
@@ -273,13 +273,13 @@ def _sum_and_weave(
     return call
 
 
-@register_jitable
+@called
 def _size(axes, part, a):
     """Inputs of one part along an axis."""
     return (axes[SIZE, a] - part[a] + axes[SPLIT, a] - 1) // axes[SPLIT, a]
 
 
-@register_jitable
+@called
 def _fill(lanes, unit, axes, part, begin, counts, line, x, from_, plane, to):
     """Copy the inputs of one part that a unit's positions read, line by line, with zeros where there are none.
 
@@ -321,7 +321,7 @@ def _fill(lanes, unit, axes, part, begin, counts, line, x, from_, plane, to):
             plane[at + i] = 0
 
 
-@register_jitable
+@called
 def _turn(shape, w, bias, turned):
     """Weights and biases of all groups, channels side by side."""
     for group in range(shape.groups):

@@ -12,6 +12,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
+from tconv.kernels.launch import CALLED
 from tconv.kernels.vectors import INT, data_of, load_vector, shuffled, splat, store_vector, suffix, vector_type
 
 I32 = ir.IntType(32)
@@ -79,7 +80,7 @@ def _interleaved(
     return types.void(n, n, n, n, lines, n, sums, n, n, n, bias, n, n, n, n, y, n), codegen
 
 
-@overload(interleave)
+@overload(interleave, jit_options=CALLED)
 def _interleave(
     streams, total, first, lanes, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high,
     y, to,

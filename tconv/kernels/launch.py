@@ -6,10 +6,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Lock
+from types import SimpleNamespace
 from typing import Any
 
 import numba
 from numba.core.caching import FunctionCache
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 from numba.core.runtime import rtsys
 from numba.extending import register_jitable
 
@@ -51,8 +54,35 @@ def serial(function: Callable[..., None]) -> Any:
     return cached(numba.njit(nogil=True, error_model="numpy"), function)
 
 
-# Part of the kernel that calls it: a call passes every field of every argument, which small tiles feel.
-inlined = register_jitable(forceinline=True)
+class _Part(JITCodeLibrary):  # type: ignore[misc]
+    """What goes into kernels as it is. Numba would first optimise it and make machine code of it, by itself."""
+
+    codegen = SimpleNamespace(set_env=lambda name, environment: None)  # which functions need that Python calls
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        return 0
+
+
+class _PartCompiler(Compiler):  # type: ignore[misc]
+    """Compiles parts of kernels: a first call takes half the time."""
+
+    def __init__(self, typing: Any, target: Any, library: Any, *rest: Any) -> None:
+        super().__init__(typing, target, _Part(target.codegen(), "part"), *rest)
+
+
+# Of what only kernels call. They keep no arrays, so that references need not be counted.
+CALLED = {"no_cfunc_wrapper": True, "_nrt": False, "pipeline_class": _PartCompiler}
+# The same as part of the kernel that calls it: a call passes every field of every argument, which small tiles feel.
+INLINED = {"forceinline": True, **CALLED}
+
+called = register_jitable(**CALLED)
+inlined = register_jitable(**INLINED)
 
 # Numba's fallback layer aborts the process when two Python threads enter it at once.
 _turns = Lock()

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from numba.extending import register_jitable
-
 from tconv.kernels.interleave import interleave
+from tconv.kernels.launch import called
 from tconv.kernels.polyphase import panel_height
 from tconv.kernels.tile import POSITION_VECTORS, positions_tile
 from tconv.kernels.vectors import add_row
@@ -50,7 +49,7 @@ SIZE, X_STEP, STRIDE, NATURAL, CROP, LIMIT, Y_STEP, LINES = range(8)
 SHIFT, PHASE = range(2)
 
 
-@register_jitable
+@called
 def _gather(overlap, step, x, from_, columns, panel):
     """Copy ``columns`` neighbours of every channel into rows."""
     lanes = overlap.lanes
@@ -68,7 +67,7 @@ def _gather(overlap, step, x, from_, columns, panel):
                     panel[to + c * overlap.tile + i] = x[at + c * overlap.x_channel + i * step]
 
 
-@register_jitable
+@called
 def _multiply(overlap, rows, columns, panel, offsets, w, at, products):
     """Every row of weights times every column of the panel."""
     row = 0
@@ -84,7 +83,7 @@ def _multiply(overlap, rows, columns, panel, offsets, w, at, products):
         row += height
 
 
-@register_jitable
+@called
 def _add(overlap, phases, lines, shifts, columns, position, products, sums):
     """Add each row of products where its tap puts it; ``lines`` says where the lines of the outer taps are."""
     row = 0
@@ -97,7 +96,7 @@ def _add(overlap, phases, lines, shifts, columns, position, products, sums):
                 row += overlap.tile
 
 
-@register_jitable
+@called
 def _write(overlap, axes, first, last, base, group, to, bias_rows, bias, sums, y):
     """Bias and sums of positions ``first`` to ``last`` of the first axis; the sums begin at position ``base``."""
     n_axes = axes.shape[1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from tconv.kernels.columns import (
     BLOCK,
@@ -19,7 +18,7 @@ from tconv.kernels.columns import (
     STREAM_COUNT,
     TAPS,
 )
-from tconv.kernels.launch import inlined
+from tconv.kernels.launch import called, inlined
 from tconv.kernels.polyphase import TALL, panel_height, weights_of
 from tconv.kernels.workers import claim, worker
 
@@ -29,7 +28,7 @@ GROUP, IN, OUT, PART = range(4)
 ITEM = 16  # packed by one worker at a time: few enough that what it reads stays in the second-level cache
 
 
-@register_jitable
+@called
 def _list_places(shape, block, segment, streams, taps, strides, group, first, count, places):
     """Of ``count`` rows from ``first`` on, where in ``w`` the weights of channel 0 lie, tap after tap.
 
@@ -91,7 +90,7 @@ def _pack_rows(height, used, count, together, places, w, source, packed, at, ste
     return spoiled
 
 
-@register_jitable
+@called
 def pack_channels(
     group, first, end, origin, shape, sections, blocks, segments, streams, taps, strides, w, packed, places
 ):

@@ -17,8 +17,6 @@ Every sum runs over the depth in one fixed order, so the bits do not depend on h
 
 from __future__ import annotations
 
-from numba.extending import register_jitable
-
 from tconv.kernels.columns import (
     ADDED,
     BASE_WEIGHTS,
@@ -63,7 +61,7 @@ from tconv.kernels.columns import (
     next_group,
 )
 from tconv.kernels.interleave import interleave
-from tconv.kernels.launch import inlined
+from tconv.kernels.launch import called, inlined
 from tconv.kernels.spread import spread
 from tconv.kernels.tile import (
     CHANNEL_ROWS,
@@ -84,7 +82,7 @@ WIDE, MEDIUM, NARROW = CHANNEL_VECTORS
 WEIGHTS_DEPTH = 512  # of the channels tile: 4 vectors of 64 bytes times this stay in the second-level cache
 
 
-@register_jitable
+@called
 def panel_height(channels_in_lanes, lanes, rows):
     """Height of the first panel that ``rows`` rows of packed weights are cut into."""
     if channels_in_lanes:
@@ -96,7 +94,7 @@ def panel_height(channels_in_lanes, lanes, rows):
     return height
 
 
-@register_jitable
+@called
 def padded_rows(channels_in_lanes, lanes, rows):
     """What ``rows`` rows of packed weights take, in whole panels."""
     total = 0
@@ -105,7 +103,7 @@ def padded_rows(channels_in_lanes, lanes, rows):
     return total
 
 
-@register_jitable
+@called
 def weights_of(shape, section, block, group, low, high):
     """Where a block's weights for channels ``low`` to ``high`` begin; those of a section for a panel lie together."""
     before = group * shape.weights + section[BASE_WEIGHTS] + low * section[CHANNEL_WEIGHTS]
@@ -155,7 +153,7 @@ def _positions_product(
     return at
 
 
-@register_jitable
+@called
 def _channels_product(shape, used, taps, rows, pitch, x, copies, offsets, offset, w, at, sums, to):
     """The same with channels in the lanes, tap after tap, over the columns for which it reads an input."""
     lanes = shape.lanes
@@ -227,7 +225,7 @@ def _channels_pitch(shape, block):
     return (block[STREAMS] * block[LINES] // shape.lanes + 2) * shape.lanes
 
 
-@register_jitable
+@called
 def _turn_sums(shape, block, used, sums):
     """Put the sums of columns, with channels side by side, in the order of rows; returns where the first is."""
     lanes = shape.lanes

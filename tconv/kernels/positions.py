@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba.extending import register_jitable
+from tconv.kernels.launch import called
 
 
-@register_jitable
+@called
 def locate(corner: Any, reach: Any, sizes: Any) -> int:
     """The flat position of the cell ``corner + reach`` in an array of ``sizes``; -1 if it lies outside."""
     position = 0

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from numba.extending import register_jitable
-
-from tconv.kernels.launch import inlined
+from tconv.kernels.launch import called, inlined
 from tconv.kernels.turn import turn
 from tconv.kernels.vectors import VECTOR_BYTES, copy_vector
 from tconv.kernels.windows import SINGLE, copy_windows, places
@@ -58,7 +56,7 @@ def copy_line(lanes, count, step, unit, x, source, copied, at):
             copied[at + i * unit] = x[source + i * step]
 
 
-@register_jitable
+@called
 def _copy_plane(order, at, axes, parts, x, from_, copied):
     """One channel of one image: every combination of input parts, line by line, each as long as the longest."""
     last = axes.shape[1] - 1
@@ -82,7 +80,7 @@ def _copy_plane(order, at, axes, parts, x, from_, copied):
             at += pitch * unit
 
 
-@register_jitable
+@called
 def _copy_channel(item, order, axes, parts, x, copied):
     """One channel of one image."""
     channels = order.channels * order.parts
@@ -96,13 +94,13 @@ def _copy_channel(item, order, axes, parts, x, copied):
     _copy_plane(order, at, axes, parts, x, from_, copied)
 
 
-@register_jitable
+@called
 def _chunks(order):
     """How many parts the channels of a group are turned in."""
     return (order.channels + TURNED * order.lanes - 1) // (TURNED * order.lanes)
 
 
-@register_jitable
+@called
 def _turn_channels(item, order, x, copied):
     """A few channels of one image: squares of channels and positions, then what is left."""
     lanes = order.lanes

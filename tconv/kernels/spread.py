@@ -12,6 +12,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from tconv.kernels.interleave import store_between, woven
+from tconv.kernels.launch import CALLED
 from tconv.kernels.vectors import INT, data_of, load_vector, splat, vector_type
 
 
@@ -54,7 +55,7 @@ def _spread(typing, count, low, high, sums, at, by_line, bias, bias_at, y, to, s
     return types.void(n, n, n, sums, n, n, bias, n, y, n, n), codegen
 
 
-@overload(spread)
+@overload(spread, jit_options=CALLED)
 def _choose(lanes, count, low, high, sums, at, by_line, bias, bias_at, y, to, step):
     def call(lanes, count, low, high, sums, at, by_line, bias, bias_at, y, to, step):
         _spread(count, low, high, sums, at, by_line, bias, bias_at, y, to, step)

@@ -26,6 +26,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from tconv.kernels.columns import COPY_FIELDS, FROM, INTO
+from tconv.kernels.launch import CALLED, INLINED
 from tconv.kernels.vectors import (
     INT,
     VECTOR_BYTES,
@@ -199,7 +200,7 @@ def _positions_tile(typing, rows, vectors, depth, resume, x, apart, offsets, off
     return types.void(n, n, n, n, x, n, offsets, n, w, n, sums, n, n), codegen
 
 
-@overload(positions_tile, jit_options={"forceinline": True})  # a call passes every field of every array
+@overload(positions_tile, jit_options=INLINED)  # a call passes every field of every array
 def _choose_positions(rows, vectors, lanes, depth, resume, x, apart, offsets, offset, w, at, sums, to, pitch):
     def call(rows, vectors, lanes, depth, resume, x, apart, offsets, offset, w, at, sums, to, pitch):
         _positions_tile(rows, vectors, depth, resume, x, apart, offsets, offset, w, at, sums, to, pitch)
@@ -248,7 +249,7 @@ def _channels_tile(typing, rows, vectors, depth, soon, pace, x, first, positions
     return types.void(n, n, n, n, n, x, n, positions, n, w, n, sums, n, n), codegen
 
 
-@overload(channels_tile)
+@overload(channels_tile, jit_options=CALLED)
 def _choose_channels(rows, vectors, lanes, depth, soon, pace, x, first, positions, number, w, at, sums, to, pitch):
     def call(rows, vectors, lanes, depth, soon, pace, x, first, positions, number, w, at, sums, to, pitch):
         _channels_tile(rows, vectors, depth, soon, pace, x, first, positions, number, w, at, sums, to, pitch)
@@ -295,7 +296,7 @@ def _natural_tile(typing, rows, vectors, depth, resume, x, from_, step, w, at, s
     return types.void(n, n, n, n, x, n, n, w, n, n, sums, n, n), codegen
 
 
-@overload(natural_tile)
+@overload(natural_tile, jit_options=CALLED)
 def _choose_natural(rows, vectors, lanes, depth, resume, x, from_, step, w, at, step_w, sums, to, pitch):
     def call(rows, vectors, lanes, depth, resume, x, from_, step, w, at, step_w, sums, to, pitch):
         _natural_tile(rows, vectors, depth, resume, x, from_, step, w, at, step_w, sums, to, pitch)

@@ -11,6 +11,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
+from tconv.kernels.launch import CALLED
 from tconv.kernels.vectors import INT, data_of, load_vector, multiply_add, splat, store_vector, vector_type
 from tconv.transforms import TRANSFORMS
 
@@ -132,7 +133,7 @@ def _not_finite(builder: ir.IRBuilder, results: list[ir.Value]) -> ir.Value:
     return total
 
 
-@overload(transform)
+@overload(transform, jit_options=CALLED)
 def _transform(
     kind, times, count, width, lanes, source, at, step, pitch, jump, target, to, step_to, pitch_to, jump_to
 ):  # fmt: skip

@@ -9,6 +9,7 @@ from numba import types
 from numba.extending import intrinsic, overload
 
 from tconv.kernels.interleave import woven
+from tconv.kernels.launch import CALLED
 from tconv.kernels.vectors import INT, data_of, load_vector, store_vector, vector_type
 
 
@@ -37,7 +38,7 @@ def _turned(typing, source, from_, pitch, target, to, target_pitch):
     return types.void(source, n, n, target, n, n), codegen
 
 
-@overload(turn)
+@overload(turn, jit_options=CALLED)
 def _turn(lanes, source, from_, pitch, target, to, target_pitch):
     def call(lanes, source, from_, pitch, target, to, target_pitch):
         _turned(source, from_, pitch, target, to, target_pitch)

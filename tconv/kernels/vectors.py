@@ -15,6 +15,8 @@ from numba.core import cgutils
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic, overload
 
+from tconv.kernels.launch import CALLED
+
 INT = ir.IntType(64)
 
 
@@ -216,7 +218,7 @@ def _taken(typing, counter, count):
     return types.int64(counter, types.int64), codegen
 
 
-@overload(copy_vector)
+@overload(copy_vector, jit_options=CALLED)
 def _copy_vector(lanes, source, from_, target, to):
     def call(lanes, source, from_, target, to):
         _copied(source, from_, target, to)
@@ -224,7 +226,7 @@ def _copy_vector(lanes, source, from_, target, to):
     return call
 
 
-@overload(add_row)
+@overload(add_row, jit_options=CALLED)
 def _add_row(count, source, from_, target, to):
     def call(count, source, from_, target, to):
         _added(count, source, from_, target, to)
@@ -232,7 +234,7 @@ def _add_row(count, source, from_, target, to):
     return call
 
 
-@overload(clear_rows)
+@overload(clear_rows, jit_options=CALLED)
 def _clear_rows(lanes, vectors, rows, target, to, pitch):
     def call(lanes, vectors, rows, target, to, pitch):
         _cleared(vectors, rows, target, to, pitch)
@@ -240,7 +242,7 @@ def _clear_rows(lanes, vectors, rows, target, to, pitch):
     return call
 
 
-@overload(expect)
+@overload(expect, jit_options=CALLED)
 def _expect(target, first, end):
     def call(target, first, end):
         _expected(target, first, end)
@@ -248,6 +250,6 @@ def _expect(target, first, end):
     return call
 
 
-@overload(take)
+@overload(take, jit_options=CALLED)
 def _take(counter, count):
     return lambda counter, count: _taken(counter, count)

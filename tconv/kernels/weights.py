@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba.extending import register_jitable
 
+from tconv.kernels.launch import called
 from tconv.kernels.pack import ITEM, pack_channels
 from tconv.kernels.workers import claim, worker
 
@@ -21,7 +21,7 @@ class Transforms(NamedTuple):
     places: np.ndarray  # of the taps
 
 
-@register_jitable
+@called
 def _along(before, matrix, taps, rows, after, source, target, to, step):
     """Sums of blocks: ``target[i, r, j] = sum over t of matrix[t, r] * source[i, t, j]`` for ``after`` numbers j."""
     for i in range(before):
@@ -46,7 +46,7 @@ def _along(before, matrix, taps, rows, after, source, target, to, step):
                     sums[j] = 0
 
 
-@register_jitable
+@called
 def _transform_channel(transforms, channels_out, source, w, between, room, to, step):
     """One channel in, axis after axis, channels out side by side; in the end rows lie ``step`` apart from ``to`` on."""
     axes = transforms.taps.shape[0]

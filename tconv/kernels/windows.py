@@ -8,8 +8,9 @@ from __future__ import annotations
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload, register_jitable
+from numba.extending import intrinsic, overload
 
+from tconv.kernels.launch import CALLED, called
 from tconv.kernels.vectors import INT, data_of, load_lanes, load_vector, shuffled, store_vector, vector_type
 
 AT_ONCE = 4  # vectors that one call of `copy_lanes` copies best
@@ -18,7 +19,7 @@ AT_ONCE = 4  # vectors that one call of `copy_lanes` copies best
 HIGH = 256  # more than there are places in any window
 
 
-@register_jitable
+@called
 def places(low, high):
     """What says that the places from ``low`` to before ``high`` hold inputs; 0 if none do."""
     return low + HIGH * high if low < high else 0
@@ -67,7 +68,7 @@ def _copied_lanes(typing, held, count, source, from_, step, target, to, pitch):
     return types.void(n, n, source, n, n, target, n, n), codegen
 
 
-@overload(copy_lanes)
+@overload(copy_lanes, jit_options=CALLED)
 def _copy_lanes(lanes, held, count, source, from_, step, target, to, pitch):
     def call(lanes, held, count, source, from_, step, target, to, pitch):
         _copied_lanes(held, count, source, from_, step, target, to, pitch)
@@ -97,7 +98,7 @@ def _copied_windows(typing, span, window, held, count, source, from_, step, targ
     return types.void(n, n, n, n, source, n, n, target, n, n, n), codegen
 
 
-@overload(copy_windows)
+@overload(copy_windows, jit_options=CALLED)
 def _copy_windows(span, window, lanes, held, count, source, from_, step, target, to, pitch, row):
     def call(span, window, lanes, held, count, source, from_, step, target, to, pitch, row):
         _copied_windows(span, window, held, count, source, from_, step, target, to, pitch, row)

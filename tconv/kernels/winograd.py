@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba.extending import register_jitable
 
 from tconv.kernels.columns import GROUP, LINES, READ_COUNT, STREAMS, gather, panel_pitch
+from tconv.kernels.launch import called
 from tconv.kernels.transform import transform
 from tconv.kernels.windows import AT_ONCE
 
@@ -41,7 +41,7 @@ OUTER_MATRIX, OUTER_ROWS, OUTPUTS = range(3)
 LAST_MATRIX, FIRST, STEP, RESIDUE, PHASES = range(5)
 
 
-@register_jitable
+@called
 def gather_patches(shape, patches, section, x, copies, n_copies, used, panel):
     """Fill the panel with the transformed windows of a tile's first ``used`` columns: by slice, row, channel."""
     width = shape.slice_columns
@@ -87,7 +87,7 @@ def gather_patches(shape, patches, section, x, copies, n_copies, used, panel):
                     row = width
 
 
-@register_jitable
+@called
 def _place(outer, number, axes):
     """Which combination of rows holds the outputs ``number`` of the first ``axes`` outer axes."""
     place = 0
@@ -100,7 +100,7 @@ def _place(outer, number, axes):
     return place
 
 
-@register_jitable
+@called
 def outer_outputs(patches, block):
     """How many positions of a patch the outer axes make: each has lines of its own."""
     count = 1
@@ -109,7 +109,7 @@ def outer_outputs(patches, block):
     return count
 
 
-@register_jitable
+@called
 def transform_sums(shape, patches, block, used, sums):
     """Turn the sums of a block of rows into its streams of outputs; returns whether one of them is not finite."""
     pitch = shape.tile_columns

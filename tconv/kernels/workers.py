@@ -17,7 +17,7 @@ from llvmlite import ir
 from numba import prange, types
 from numba.extending import intrinsic, register_jitable
 
-from tconv.kernels.launch import cached, compiled, launch
+from tconv.kernels.launch import cached, called, compiled, launch
 from tconv.kernels.vectors import take
 from tconv.memory import LINE, OBJECT_BYTES, Flat, address_of, give_back, workspace
 
@@ -140,7 +140,7 @@ class Single(NamedTuple):
         return said
 
 
-@register_jitable
+@called
 def claim(counters, rank, units, count):
     """The next ``count`` units of work, or fewer: the first, and what comes after the last; two zeros if none is left.
 
