@@ -200,7 +200,7 @@ def _positions_tile(typing, rows, vectors, depth, resume, x, apart, offsets, off
     return types.void(n, n, n, n, x, n, offsets, n, w, n, sums, n, n), codegen
 
 
-@overload(positions_tile, jit_options=INLINED)  # a call passes every field of every array
+@overload(positions_tile, jit_options=INLINED)
 def _choose_positions(rows, vectors, lanes, depth, resume, x, apart, offsets, offset, w, at, sums, to, pitch):
     def call(rows, vectors, lanes, depth, resume, x, apart, offsets, offset, w, at, sums, to, pitch):
         _positions_tile(rows, vectors, depth, resume, x, apart, offsets, offset, w, at, sums, to, pitch)

@@ -272,13 +272,13 @@ def _numbers_at(typing, address, size):
     return of_numbers(types.int64, types.int64), codegen
 
 
-@register_jitable
+@called
 def _first(array):
     """Where the first element of an array object lies: what `address_of` reads."""
     return _numbers_at(array + OBJECT_BYTES, 1)[0]
 
 
-@register_jitable
+@register_jitable  # not `called`: it makes the array that it returns
 def _tell(job, memory, a, b, c, d):
     """Set counters to zero in the workspace, and write rows after them."""
     head = _numbers_at(job, WORK)
