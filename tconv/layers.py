@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tconv.bilinear import Arguments, check_kernel
-from tconv.bound import Bound, bind
+from tconv.bound import BoundLayer, bound_layer
 from tconv.call import Packed, check_result, prepare, run
 from tconv.dtypes import as_array, check, read_dtype
 from tconv.geometry import Sizes, frozen, shape_of
@@ -140,7 +140,7 @@ class _Layer:
 
     def _forget(self) -> None:
         self._ready: dict[_Key, tuple[Plan, Packed | None]] = {}
-        self._bound: dict[_BoundKey, Bound | None] = {}
+        self._bound: dict[_BoundKey, BoundLayer | None] = {}
         self._lock = Lock()
 
     def _plan(self, x_shape: Sizes, x_dtype: np.dtype[Any], threads: int) -> Plan:
@@ -163,7 +163,7 @@ class _Layer:
         key = (x.shape, x.strides, x.dtype)
         if key not in self._bound:
             kept = list(self._bound.items())[-(REMEMBERED - 1) :]
-            self._bound = dict([*kept, (key, bind(plan, packed, self._bias, x))])
+            self._bound = dict([*kept, (key, bound_layer(plan, packed, self._bias, x))])
 
     def _pack(self, key: _Key, plan: Plan) -> Packed | None:
         with self._lock:  # one thread packs, the others find what it made

@@ -44,10 +44,10 @@ address_of = _read if READABLE else _asked
 class Flat:
     """One-dimensional memory, from an array's first element on; complex numbers are two real ones each."""
 
-    __slots__ = ("_owner", "address", "dtype", "size")
+    __slots__ = ("address", "dtype", "owner", "size")
 
     def __init__(self, owner: np.ndarray, extent: int) -> None:
-        self._owner = owner
+        self.owner = owner
         self.address = address_of(owner)
         self.dtype = owner.dtype
         self.size = extent
@@ -58,9 +58,9 @@ class Flat:
     @property
     def array(self) -> np.ndarray:
         """The same as an array."""
-        extent = self.size * self.dtype.itemsize // self._owner.itemsize
-        flat = np.lib.stride_tricks.as_strided(self._owner, (extent,), (self._owner.itemsize,))
-        return flat.view(self.dtype) if self._owner.dtype.kind == "c" else flat
+        extent = self.size * self.dtype.itemsize // self.owner.itemsize
+        flat = np.lib.stride_tricks.as_strided(self.owner, (extent,), (self.owner.itemsize,))
+        return flat.view(self.dtype) if self.owner.dtype.kind == "c" else flat
 
 
 @lru_cache(maxsize=512)

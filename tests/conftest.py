@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Read when Numba is imported, which no test has done yet. Several processes run tests at once, each with these threads:
@@ -26,3 +27,9 @@ settings.register_profile(
     "search", deadline=None, max_examples=1000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
+
+
+@pytest.fixture
+def unbound(monkeypatch):
+    """Calls take the way through the registry, where an algorithm can be replaced."""
+    monkeypatch.setattr("tconv.api.bound_function", lambda *_: None)

@@ -11,6 +11,7 @@ import pytest
 
 import tconv
 from tconv import memory
+from tconv.bound import bound_function
 from tconv.layers import REMEMBERED
 
 rng = np.random.default_rng(0)
@@ -92,6 +93,70 @@ def test_values_that_the_algorithm_declines(name):
         np.testing.assert_array_equal(layer(x), want)
     x.flat[3] = 0
     assert np.isfinite(layer(x)).all()
+
+
+def functions_of(name, dtype="f4"):
+    """The call of a function, its bound one, and operands."""
+    w_shape, options, x_shape = LAYERS[name]
+    channels = w_shape[1] * options.get("groups", 1)
+    operands = normal(*x_shape, dtype=dtype), normal(*w_shape, dtype=dtype), normal(channels, dtype=dtype)
+
+    def found(x, w, bias):
+        plan = tconv.plan(x.shape, w.shape, dtype=dtype, **options)
+        return bound_function(plan, *((of.dtype, of.strides) for of in (x, w, bias)))
+
+    return lambda *given, **more: tconv.conv_transpose(*given, **options, **more), found, operands
+
+
+@compiled
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i4", "c8"])
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_bound_function_has_the_bits_of_one_that_is_not(name, dtype):
+    real = ("overlap_add", "depthwise", "col2im", "winograd")
+    if (dtype == "c8" and name in real) or (dtype == "i4" and name == "winograd"):
+        pytest.skip("not for this dtype")
+    call, found, (x, w, bias) = functions_of(name, dtype)
+    want = call(x, w, bias, out=call(x, w, bias))  # with `out` it is not bound
+    bound = found(x, w, bias)
+    assert (bound is not None) == (name != "channels last" and dtype != "c8")  # their inputs are copied first
+    if bound is not None:
+        assert bound(x, w, bias).tobytes() == want.tobytes()
+    for _ in range(2):
+        again = call(x, w, bias)
+        assert again.tobytes() == want.tobytes()
+        assert (again.shape, again.dtype) == (want.shape, want.dtype)
+    assert call(x, w).tobytes() == call(x, w, 0 * bias).tobytes()
+    assert call(x, 2 * w, bias).tobytes() == call(x, 2 * w, bias, out=np.empty_like(want)).tobytes()
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_operands_of_one_shape_that_lie_otherwise(name):
+    call, _, (x, w, bias) = functions_of(name)
+    raw = np.zeros(w.nbytes + 1, "u1")[1:].view("f4").reshape(w.shape)
+    raw[...] = w
+    others = [w.copy("F"), w[::-1], w[..., ::-1], raw, w.astype(">f4"), w.astype("f8"), np.rint(w).astype("i2")]
+    for view in others * 2:
+        want = call(np.array(x), np.array(view, order="C"), bias, out=call(x, view, bias))
+        np.testing.assert_allclose(call(x, view, bias), want, 0, 1e-4)
+        assert call(x, view, bias).dtype == want.dtype
+    spread = np.zeros(2 * bias.size, "f4")[::2]
+    spread[...] = bias
+    assert call(x, w, spread).tobytes() == call(x, w, bias).tobytes()
+    assert call(x, w, bias.astype("f8")).dtype == "f8"
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_values_that_a_function_declines(name):
+    call, _, (x, w, bias) = functions_of(name)
+    call(x, w, bias)
+    for operand in (x, w):
+        before = operand.flat[3]
+        operand.flat[3] = np.inf
+        with np.errstate(invalid="ignore"):
+            want = call(x, w, bias, out=np.empty_like(call(x, w, bias)))
+            np.testing.assert_array_equal(call(x, w, bias), want)
+        operand.flat[3] = before
+    assert np.isfinite(call(x, w, bias)).all()
 
 
 def test_more_shapes_than_are_remembered():

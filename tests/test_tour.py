@@ -96,6 +96,7 @@ def quiet():
     return Console(width=80, quiet=True)
 
 
+@pytest.mark.usefixtures("unbound")
 @pytest.mark.parametrize("name", ["scatter", "winograd"])
 def test_a_wrong_value_anywhere_fails_every_check(name, monkeypatch):
     monkeypatch.setitem(ALGORITHMS, name, spoiled(name, twice_at_the_origin))
@@ -104,6 +105,7 @@ def test_a_wrong_value_anywhere_fails_every_check(name, monkeypatch):
         assert complaint, (check, case)
 
 
+@pytest.mark.usefixtures("unbound")
 def test_nan_is_a_wrong_value(monkeypatch):
     monkeypatch.setitem(ALGORITHMS, "winograd", spoiled("winograd", nowhere_a_number))
     for check in (checks.integers, checks.floats, checks.adjoint):

@@ -235,7 +235,7 @@ def test_it_is_chosen_by_itself_only_where_it_is_accurate():
 
 
 @pytest.fixture
-def seen(monkeypatch):
+def seen(monkeypatch, unbound):
     """What became of the calls: whose weights or inputs were declined, and what was computed."""
     outcomes = []
     prepare, forward = winograd.prepare, winograd.forward

@@ -126,12 +126,12 @@ def prepare(problem: Problem, w: np.ndarray, threads: int) -> Flat:
     Infinities and nans are welcome: no weight meets a zero that the input does not have.
     """
     shape = scheme(problem)
-    rows = np.ascontiguousarray(w).reshape(problem.groups * problem.channels_in, -1)
-    if rows.shape[1] < shape.pitch:
-        wide = np.zeros((len(rows), shape.pitch), w.dtype)
-        wide[:, : rows.shape[1]] = rows
-        rows = wide
-    return flat(rows.reshape(-1))[0]
+    rows, weights = shape.groups * shape.channels_in, shape.channels_out * shape.taps
+    if weights == shape.pitch:
+        return Flat(np.ascontiguousarray(w), w.size)
+    wide = np.zeros((rows, shape.pitch), w.dtype)
+    wide[:, :weights] = w.reshape(rows, weights)
+    return Flat(wide, wide.size)
 
 
 def forward(

@@ -20,14 +20,14 @@ from tconv.algorithms.flat import operand_bytes
 from tconv.algorithms.rates import RATES
 from tconv.geometry import Problem
 from tconv.kernels import depthwise
-from tconv.kernels.depthwise import TOGETHER, Depthwise
+from tconv.kernels.depthwise import LONGEST, ROWS, VECTORS, Depthwise
 from tconv.kernels.workers import Job, Scratch, Single
 from tconv.memory import Flat, ascending, flat
-from tconv.polyphase import PhasedAxis, phase
+from tconv.polyphase import PhasedAxis, Tap, phase
 from tconv.taps import operations
 
-PLANE_BYTES = 96 * 1024  # of a band, in the second-level cache
-SUMS = 8192  # of all streams of a line, at a time: a part of the first-level cache
+PLANE_BYTES = 128 * 1024  # of a band, in the second-level cache
+SUMS = 4096  # of all streams of a tile's lines, at a time: a part of the first-level cache
 UNITS = 16  # of which no thread waits long for another, where positions of the first axis are enough
 
 
@@ -40,7 +40,6 @@ class Scheme(NamedTuple):
     residues: np.ndarray
     segments: np.ndarray
     offsets: np.ndarray
-    bias_rows: np.ndarray
     taps: np.ndarray  # which of the kernel's, flattened
     plane_size: int
     covers: bool
@@ -68,7 +67,7 @@ def scheme(problem: Problem, together: int = 1) -> Scheme | None:
     lanes, itemsize = lanes_of(problem.dtype), 8 if problem.dtype == "object" else np.dtype(problem.dtype).itemsize
     *outer, last = axes
     lows, reaches = zip(*map(_reach, axes), strict=True)
-    slack = TOGETHER * lanes
+    slack = VECTORS * lanes
     parts = list(product(*(axis.parts for axis in axes)))
     line = together * (last.count + reaches[-1])
     steps = [line * prod(axis.count + reach for axis, reach in zip(axes[a + 1 : -1], reaches[a + 1 : -1], strict=True))
@@ -76,25 +75,29 @@ def scheme(problem: Problem, together: int = 1) -> Scheme | None:
     first_step = steps[0] if outer else together
     band = max(1, PLANE_BYTES // itemsize // (first_step * len(parts)) - reaches[0])
     bands = max(ceil(axes[0].count / band), ceil(UNITS * together / (problem.batch * problem.groups)))
-    band = min(axes[0].count, max(ceil(axes[0].count / bands), reaches[0]))  # or a band would be mostly margin
+    band = ceil(max(ceil(axes[0].count / bands), reaches[0]) / ROWS) * ROWS  # or a band would be mostly margin
+    band = min(axes[0].count, band)
     part = first_step * (band + reaches[0])
     combinations = list(product(*(axis.phases for axis in outer)))
     residues = np.array([[one.residue for one in phases] for phases in combinations], np.int64)
     pitches = [prod(axis.size_kernel for axis in problem.axes[a + 1 :]) for a in range(len(axes))]
+    places, along = [*steps, together], max(0, len(axes) - 2)
     by_residue = {one.residue: one for one in last.phases}
-    segments: list[tuple[int, int]] = []
+    segments: list[tuple[int, int, int]] = []
     offsets: list[int] = []
     taps: list[int] = []
     for phases in combinations:
         for residue in range(last.stride):
             one = by_residue.get(residue)
-            chosen = list(product(*(of.taps for of in phases), one.taps)) if one else []
-            segments.append((len(taps), len(chosen)))
-            for tap in chosen:
-                places = zip(tap, lows, (*steps, together), strict=True)
-                inside = sum((along.offset - low) * step for along, low, step in places)
-                offsets.append(inside + part * parts.index(tuple(along.part for along in tap)))
-                taps.append(sum(along.index * pitch for along, pitch in zip(tap, pitches, strict=True)))
+            runs = _runs([*(of.taps for of in phases), one.taps], along) if one else []
+            for length in range(1, LONGEST + 1):
+                chosen = [run for run in runs if len(run) == length]
+                segments.append((len(offsets), len(chosen), len(taps)))
+                for first, *_ in chosen:
+                    inside = sum((of.offset - low) * by for of, low, by in zip(first, lows, places, strict=True))
+                    offsets.append(inside + part * parts.index(tuple(of.part for of in first)))
+                indices = [[of.index for of in tap] for run in chosen for tap in run]
+                taps += [sum(index * pitch for index, pitch in zip(of, pitches, strict=True)) for of in indices]
     shape = Depthwise(
         lanes=lanes,
         batch=problem.batch,
@@ -102,7 +105,7 @@ def scheme(problem: Problem, together: int = 1) -> Scheme | None:
         together=together,
         channels_out=problem.channels_out,
         taps=len(taps),
-        columns=slack * max(1, min(8, SUMS // (slack * last.stride))),
+        columns=slack * max(1, min(8, SUMS // (ROWS * slack * last.stride))),
         band=band,
         bands=ceil(axes[0].count / band),
         part=part,
@@ -123,14 +126,26 @@ def scheme(problem: Problem, together: int = 1) -> Scheme | None:
         axes=table,
         parts=np.array(parts, np.int64),
         residues=residues.reshape(len(combinations), len(outer)),
-        segments=np.array(segments, np.int64).reshape(len(combinations), last.stride, 2),
+        segments=np.array(segments, np.int64).reshape(len(combinations), last.stride, LONGEST, 3),
         offsets=np.array(offsets, np.int64),
-        bias_rows=np.array([[0, channel] for channel in range(problem.channels_out)], np.int64),
         taps=np.array(taps, np.int64),
         plane_size=part * len(parts) + 2 * slack,
         covers=all(axis.complete for axis in axes) and not any(axis.idle for axis in outer),
         time=_time(problem, axes, shape, reaches, len(parts)),
     )
+
+
+def _runs(taps: list[tuple[Tap, ...]], along: int) -> list[list[tuple[Tap, ...]]]:
+    """All combinations of taps, as runs of those that read neighbours on the axis ``along``."""
+    pieces: list[list[Tap]] = []
+    for tap in sorted(taps[along], key=lambda tap: (tap.part, tap.offset)):
+        before = pieces[-1][-1] if pieces else None
+        if before and (tap.part, tap.offset) == (before.part, before.offset + 1) and len(pieces[-1]) < LONGEST:
+            pieces[-1].append(tap)
+        else:
+            pieces.append([tap])
+    others = product(*(those for a, those in enumerate(taps) if a != along))
+    return [[(*other[:along], tap, *other[along:]) for tap in piece] for other in others for piece in pieces]
 
 
 def _reach(axis: PhasedAxis) -> tuple[int, int]:
@@ -158,7 +173,7 @@ def cost(problem: Problem, threads: int) -> Cost:
     if best is None:
         return Cost(0, 0, 0, 0.0, 1)
     itemsize = np.dtype(problem.dtype).itemsize
-    workspace = threads * (best.plane_size + best.segments.shape[1] * best.shape.columns) * itemsize
+    workspace = threads * (best.plane_size + ROWS * best.segments.shape[1] * best.shape.columns) * itemsize
     workers = min(threads, problem.batch * problem.groups * best.shape.bands)
     return Cost(operations(problem), operand_bytes(problem), workspace, 1e-9 * best.time, workers)
 
@@ -168,10 +183,15 @@ def prepare(problem: Problem, w: np.ndarray, threads: int) -> Flat | None:
     best = scheme(problem)
     if best is None:
         return flat(np.empty(0, w.dtype))[0]
-    packed = np.ascontiguousarray(w.reshape(problem.groups, problem.channels_out, -1)[:, :, best.taps]).reshape(-1)
+    packed = w.reshape(problem.groups, problem.channels_out, -1).take(best.taps, axis=2)
+    return Flat(packed, packed.size) if _finite(packed) else None
+
+
+def _finite(w: np.ndarray) -> bool:
+    if w.dtype.kind != "O":
+        return bool(np.isfinite(w).all())
     with np.errstate(invalid="ignore"):
-        spoiled = np.any(packed - packed != 0)  # inf - inf and nan - nan are nan
-    return None if spoiled else flat(packed)[0]
+        return not np.any(w - w != 0)  # inf - inf and nan - nan are nan
 
 
 def forward(
@@ -223,9 +243,11 @@ def _placed(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], 
     own: tuple[Scratch, ...] = (
         *[(np.int64, (n_axes,))] * 3,
         (problem.dtype, (best.plane_size,)),
-        (problem.dtype, (best.segments.shape[1] * shape.columns,)),
+        (problem.dtype, (ROWS * best.segments.shape[1] * shape.columns + 1,)),
         (problem.dtype, ((shape.taps + 1) * together,)),
     )
     workers = min(threads, shape.batch * groups // together * shape.bands)
-    same = (shape, axes, best.parts, best.residues, best.segments, best.offsets, best.bias_rows)
+    apart = axes[depthwise.STRIDE, -2] * axes[depthwise.Y_STEP, -2] if n_axes > 1 else 0
+    lines = np.array([[row * apart, 0] for row in range(ROWS)], np.int64)
+    same = (shape, axes, best.parts, best.residues, best.segments, best.offsets, lines)
     return Job(same, 4, own, workers, threads)

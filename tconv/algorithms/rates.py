@@ -137,7 +137,7 @@ ZEN_4 = Rates(
     write_run=6.17, write_vector=0.924, write_square=3.21, write_element=0.66,
     transform=0.822, transform_read=0.257, transform_written=1.75,
     add=1.25, add_row=3.44, clear=4.33,
-    tap=0.55, line=35, line_vector=0.2, plane=0.1,
+    tap=0.37, line=26, line_vector=1.2, plane=0.37,
     column_add=1.0, column_gather=1.0, column_weight=0.25, column_fill=0.05,
     level=0.426, spectra=0.751, block_copy=2.05, block=1e5,
     pack=1.31, pack_transformed=1.2, pack_rows=8.0,

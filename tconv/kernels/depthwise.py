@@ -1,14 +1,17 @@
 """One channel in: lines of sums straight from a padded copy of its plane, a few taps each.
 
 A unit of work is one channel of one image, or a band of it along the first axis. Its inputs are copied once, with the
-zeros around them, so that every tap reads whole vectors; then each line of outputs is summed, tap by tap, woven from
-its phases, and written. Where the channels of a position lie side by side, a unit is all of them, and vectors run over
-them.
+zeros around them, so that every tap reads whole vectors; then a few lines of outputs at a time are summed in registers,
+woven from their phases, and written. Where the channels of a position lie side by side, a unit is all of them, and
+vectors run over them.
+
+Either way a tile has *rows*, one step apart in the copy; taps that read a step apart, too, are a *run*: what one row
+reads for one tap of it, the next reads for another, so that it is loaded once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from llvmlite import ir
@@ -16,16 +19,15 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from tconv.kernels.interleave import interleave, store_line, woven
-from tconv.kernels.launch import INLINED, called, inlined
+from tconv.kernels.interleave import interleave, store_line
+from tconv.kernels.launch import CALLED, INLINED, called, inlined
 from tconv.kernels.rearrange import copy_line
 from tconv.kernels.vectors import INT, data_of, expect, load_vector, multiply_add, splat, store_vector, vector_type
 from tconv.kernels.workers import claim, worker
 
-TOGETHER = 4  # vectors of sums
-ABREAST = {1: 4, 2: 4, 3: 2, 4: 2}  # so many vectors of channels, of so many outputs at once
-WOVEN = {1: 4, 2: 4, 3: 2, 4: 2}  # of so many streams, so many vectors each are woven straight from registers
-MOST_WOVEN = max(WOVEN)
+ROWS = 4  # of a tile
+VECTORS = 4  # of each row, at most
+LONGEST = 4  # taps of a run
 
 
 class Depthwise(NamedTuple):
@@ -50,52 +52,99 @@ class Depthwise(NamedTuple):
 
 # Rows of the table of axes; of these the last are steps, in the copy, the input and the output.
 COUNT, FIRST, LOWEST, REACH, SIZE, SPLIT, STRIDE, ORIGIN, LIMIT, STEP, X_STEP, Y_STEP = range(12)
+# Runs of one length: the first, how many, and where their weights begin.
+RUN, RUNS, WEIGHT = range(3)
 
 
-def sum_line(columns, lanes, taps, plane, at, offsets, first, w, w_at, sums, to):
-    """``sums[to + c] = sum over k of w[w_at + k] * plane[at + offsets[first + k] + c]``.
-
-    ``columns`` are rounded up, to whole vectors at least.
-    """
-    for c in range((columns + lanes - 1) // lanes * lanes):
-        total = 0
-        for k in range(taps):
-            total = total + w[w_at + k] * plane[at + offsets[first + k] + c]
-        sums[to + c] = total
-
-
-def sum_and_weave(
-    streams, columns, lanes, segments, combination, plane, at, offsets, w, w_at, bias, bias_at, low, high, y, to
+def sum_rows(
+    rows, columns, lanes, segments, plane, at, step, offsets, w, w_at, bias, bias_at, low, high, y, to, pitch
 ):  # fmt: skip
-    """The sums of all ``streams``, and the bias, in outputs ``to + low <= e < to + high`` of a line, by turns."""
-    for e in range(low, min(high, columns * streams)):
-        first, taps = segments[combination, e % streams, 0], segments[combination, e % streams, 1]
-        total = 0
-        for k in range(first, first + taps):
-            total = total + w[w_at + k] * plane[at + offsets[k] + e // streams]
-        y[to + e] = bias[bias_at] + total
+    """``y[to + r * pitch + c] = bias[bias_at] + sum over taps of w[w_at + tap] * plane[at + r * step + c + offset]``.
+
+    For ``low <= c < high`` of ``columns``, where ``offset`` is that of the tap. Whole vectors of inputs are read.
+    """
+    for r in range(rows):
+        for c in range(low, min(columns, high)):
+            total = 0
+            for tap, offset in _taps(segments, offsets, step):
+                total = total + w[w_at + tap] * plane[at + r * step + c + offset]
+            y[to + r * pitch + c] = bias[bias_at] + total
 
 
-def _sums(
-    builder: ir.IRBuilder, taps: ir.Value, source: ir.Value, table: ir.Value, weights: ir.Value, vector: ir.VectorType,
-    count: int,
-) -> list[ir.Value]:  # fmt: skip
-    """``count`` vectors of sums over ``taps``, side by side from ``source`` on."""
-    cells = [cgutils.alloca_once_value(builder, ir.Constant(vector, None)) for _ in range(count)]
-    for cell in cells:
-        builder.store(ir.Constant(vector, None), cell)
-    with cgutils.for_range(builder, taps, intp=INT) as tap:
-        weight = splat(builder, builder.load(builder.gep(weights, [tap.index])), vector)
-        here = builder.gep(source, [builder.load(builder.gep(table, [tap.index]))])
-        for j, cell in enumerate(cells):
-            loaded = load_vector(builder, here, INT(j * vector.count), vector)
-            builder.store(multiply_add(builder, weight, loaded, builder.load(cell)), cell)
-    return [builder.load(cell) for cell in cells]
+def sum_channels(
+    rows, count, vectors, lanes, segments, plane, at, step, apart, offsets, w, w_at, pitch, bias_at, y, to, y_step,
+    y_apart,
+):  # fmt: skip
+    """Sums and biases of some vectors of channels, of ``count`` outputs of each row.
+
+    Rows are ``step`` apart in the copy and ``y_step`` in the output; in a row, inputs are ``apart`` and outputs
+    ``y_apart``. The weights of a tap lie ``pitch`` after those of the one before.
+    """
+    for r in range(rows):
+        for n in range(count):
+            for c in range(vectors * lanes):
+                total = 0
+                for tap, offset in _taps(segments, offsets, step):
+                    total = total + w[w_at + tap * pitch + c] * plane[at + r * step + n * apart + c + offset]
+                y[to + r * y_step + n * y_apart + c] = w[bias_at + c] + total
 
 
-def _parts(builder: ir.IRBuilder, columns: ir.Value, lanes: int, together: int) -> Iterator[tuple[int, ir.Value]]:
+def _taps(segments, offsets, step):
+    """The taps of all runs, and where they read."""
+    for shorter, (first, count, weight) in enumerate(segments):
+        for n in range(count):
+            for i in range(shorter + 1):
+                yield weight + n * (shorter + 1) + i, offsets[first + n] + i * step
+
+
+def _tile(
+    builder: ir.IRBuilder, rows: int, width: int, segments: list[list[ir.Value]], source: ir.Value, step: ir.Value,
+    table: ir.Value, weight_of: Callable[[ir.Value, int], ir.Value], vector: ir.VectorType,
+) -> list[list[ir.Value]]:  # fmt: skip
+    """The sums of ``rows`` rows of ``width`` vectors, from ``source`` on."""
+    zero = ir.Constant(vector, None)
+    cells = [[cgutils.alloca_once(builder, vector) for _ in range(width)] for _ in range(rows)]
+    for cell in (cell for row in cells for cell in row):
+        builder.store(zero, cell)
+    for length, (first, count, weight) in enumerate(segments, 1):
+        with cgutils.for_range(builder, count, intp=INT) as run:
+            here = builder.gep(source, [builder.load(builder.gep(table, [builder.add(first, run.index)]))])
+            taps = [
+                builder.add(builder.add(weight, INT(i)), builder.mul(run.index, INT(length))) for i in range(length)
+            ]
+            for v in range(width):
+                weights = [weight_of(tap, v) for tap in taps]
+                for read in range(rows + length - 1):
+                    place = builder.add(builder.mul(step, INT(read)), INT(v * vector.count))
+                    loaded = load_vector(builder, here, place, vector)
+                    for tap in range(length):
+                        if 0 <= read - tap < rows:
+                            cell = cells[read - tap][v]
+                            builder.store(multiply_add(builder, weights[tap], loaded, builder.load(cell)), cell)
+    return [[builder.load(cell) for cell in row] for row in cells]
+
+
+def _segments(builder: ir.IRBuilder, table: ir.Value) -> list[list[ir.Value]]:
+    """What is told of the runs of each length."""
+    return [
+        [builder.load(builder.gep(table, [INT(3 * shorter + field)])) for field in (RUN, RUNS, WEIGHT)]
+        for shorter in range(LONGEST)
+    ]
+
+
+def _of_rows(builder: ir.IRBuilder, rows: ir.Value) -> Iterator[tuple[int, ir.Value]]:
+    """All ``rows`` of a tile, or else single ones; in each case, how many at a time, and the first."""
+    whole = builder.icmp_signed("==", rows, INT(ROWS))
+    with builder.if_else(whole) as (all_of_them, fewer):
+        with all_of_them:
+            yield ROWS, INT(0)
+        with fewer, cgutils.for_range(builder, rows, intp=INT) as loop:
+            yield 1, loop.index
+
+
+def _of_columns(builder: ir.IRBuilder, columns: ir.Value, lanes: int) -> Iterator[tuple[int, ir.Value]]:
     """Loops over ``columns``, some vectors at a time, then fewer; in each, how many, and the first column."""
-    done, count = INT(0), together
+    done, count = INT(0), VECTORS
     while count:  # one vector less takes as long
         width = INT(lanes * count)
         more = INT(lanes * max(1, count // 2) - 1)
@@ -107,168 +156,114 @@ def _parts(builder: ir.IRBuilder, columns: ir.Value, lanes: int, together: int) 
 
 
 @intrinsic
-def _summed(typing, columns, taps, plane, at, offsets, first, w, w_at, sums, to):
-    def codegen(context, builder, signature, values):
-        columns, taps, _, at, _, first, _, w_at, _, to = values
-        source, table, weights, target = (data_of(context, builder, signature.args[i], values[i]) for i in (2, 4, 6, 8))
-        source, table, weights, target = (
-            builder.gep(base, [start]) for base, start in ((source, at), (table, first), (weights, w_at), (target, to))
-        )
-        vector = vector_type(sums)
-        for count, column in _parts(builder, columns, vector.count, TOGETHER):
-            found = _sums(builder, taps, builder.gep(source, [column]), table, weights, vector, count)
-            for j, total in enumerate(found):
-                store_vector(builder, total, target, builder.add(column, INT(j * vector.count)))
-        return context.get_dummy_value()
-
-    n = types.int64
-    return types.void(n, n, plane, n, offsets, n, w, n, sums, n), codegen
-
-
-@overload(sum_line, jit_options=INLINED)
-def _sum_line(columns, lanes, taps, plane, at, offsets, first, w, w_at, sums, to):
-    def call(columns, lanes, taps, plane, at, offsets, first, w, w_at, sums, to):
-        _summed(columns, taps, plane, at, offsets, first, w, w_at, sums, to)
-
-    return call
-
-
-def sum_channels(
-    count, vectors, lanes, taps, plane, at, apart, offsets, first, w, w_at, pitch, bias_at, y, to, step
+def _summed_rows(
+    typing, rows, columns, segments, plane, at, step, offsets, w, w_at, bias, bias_at, low, high, y, to, pitch
 ):  # fmt: skip
-    """Sums of some vectors of channels, of ``count`` outputs ``step`` apart that read inputs ``apart``.
-
-    The weights of a tap lie ``pitch`` after those of the one before.
-    """
-    for n in range(count):
-        for c in range(vectors * lanes):
-            total = 0
-            for k in range(first, first + taps):
-                total = total + w[w_at + k * pitch + c] * plane[at + n * apart + offsets[k] + c]
-            y[to + n * step + c] = w[bias_at + c] + total
-
-
-@intrinsic
-def _summed_channels(
-    typing, count, vectors, taps, plane, at, apart, offsets, first, w, w_at, pitch, bias_at, y, to, step
-):
     def codegen(context, builder, signature, values):
-        count, vectors, taps, _, at, apart, _, first, _, w_at, pitch, bias_at, _, to, step = values
-        source, table, weights, target = (
-            data_of(context, builder, signature.args[i], values[i]) for i in (3, 6, 8, 12)
+        rows, columns, _, _, at, step, _, _, w_at, _, bias_at, low, high, _, to, pitch = values
+        pairs, source, table, weights, biases, target = (
+            data_of(context, builder, signature.args[i], values[i]) for i in (2, 3, 6, 7, 9, 13)
         )
-        biases = builder.gep(weights, [bias_at])
-        weights = builder.gep(weights, [builder.add(w_at, builder.mul(first, pitch))])
-        source, table, target = (
-            builder.gep(base, [start]) for base, start in ((source, at), (table, first), (target, to))
+        source, weights, target = (
+            builder.gep(base, [start]) for base, start in ((source, at), (weights, w_at), (target, to))
         )
         vector = vector_type(y)
         add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
+        told = _segments(builder, pairs)
+        added = splat(builder, builder.load(builder.gep(biases, [bias_at])), vector)
 
-        def outputs(n, number, width):
-            """``number`` of them from the one numbered ``n`` on, ``width`` vectors each."""
-            cells = [[cgutils.alloca_once(builder, vector) for _ in range(width)] for _ in range(number)]
-            for cell in (cell for row in cells for cell in row):
-                builder.store(ir.Constant(vector, None), cell)
-            inputs = [builder.gep(source, [builder.mul(builder.add(n, INT(i)), apart)]) for i in range(number)]
-            with cgutils.for_range(builder, taps, intp=INT) as tap:
-                offset = builder.load(builder.gep(table, [tap.index]))
-                rows = builder.gep(weights, [builder.mul(tap.index, pitch)])
-                for j in range(width):
-                    weight = load_vector(builder, rows, INT(j * vector.count), vector)
-                    for here, row in zip(inputs, cells, strict=True):
-                        loaded = load_vector(builder, here, builder.add(offset, INT(j * vector.count)), vector)
-                        builder.store(multiply_add(builder, weight, loaded, builder.load(row[j])), row[j])
-            for i, row in enumerate(cells):
-                there = builder.gep(target, [builder.mul(builder.add(n, INT(i)), step)])
-                for j, cell in enumerate(row):
-                    bias = load_vector(builder, biases, INT(j * vector.count), vector)
-                    store_vector(builder, add(bias, builder.load(cell)), there, INT(j * vector.count))
+        def weight_of(tap, _):
+            return splat(builder, builder.load(builder.gep(weights, [tap])), vector)
 
-        summed = builder.append_basic_block("summed")
-        choice = builder.switch(vectors, summed)
-        for width, together in ABREAST.items():
-            block = builder.append_basic_block(f"channels_{width}")
-            choice.add_case(INT(width), block)
-            builder.position_at_end(block)
-            whole = builder.mul(builder.sdiv(count, INT(together)), INT(together))
-            for begin, end, number in ((INT(0), whole, together), (whole, count, 1)):
-                with cgutils.for_range_slice(builder, begin, end, INT(number), intp=INT) as (n, _):
-                    outputs(n, number, width)
-            builder.branch(summed)
-        builder.position_at_end(summed)
+        for number, row in _of_rows(builder, rows):
+            from_ = builder.gep(source, [builder.mul(row, step)])
+            into = builder.gep(target, [builder.mul(row, pitch)])
+            for width, column in _of_columns(builder, columns, vector.count):
+                here = builder.gep(from_, [column])
+                tile = _tile(builder, number, width, told, here, step, table, weight_of, vector)
+                for r, totals in enumerate(tile):
+                    line = [add(added, total) for total in totals]
+                    there = builder.gep(into, [builder.add(column, builder.mul(pitch, INT(r)))])
+                    store_line(builder, line, builder.sub(low, column), builder.sub(high, column), there)
         return context.get_dummy_value()
 
     n = types.int64
-    return types.void(n, n, n, plane, n, n, offsets, n, w, n, n, n, y, n, n), codegen
+    return types.void(n, n, segments, plane, n, n, offsets, w, n, bias, n, n, n, y, n, n), codegen
 
 
-@overload(sum_channels, jit_options=INLINED)
-def _sum_channels(count, vectors, lanes, taps, plane, at, apart, offsets, first, w, w_at, pitch, bias_at, y, to, step):
-    def call(count, vectors, lanes, taps, plane, at, apart, offsets, first, w, w_at, pitch, bias_at, y, to, step):
-        _summed_channels(
-            count, vectors, taps, plane, at, apart, offsets, first, w, w_at, pitch, bias_at, y, to, step
+@overload(sum_rows, jit_options=CALLED)
+def _sum_rows(
+    rows, columns, lanes, segments, plane, at, step, offsets, w, w_at, bias, bias_at, low, high, y, to, pitch
+):  # fmt: skip
+    def call(
+        rows, columns, lanes, segments, plane, at, step, offsets, w, w_at, bias, bias_at, low, high, y, to, pitch
+    ):  # fmt: skip
+        _summed_rows(
+            rows, columns, segments, plane, at, step, offsets, w, w_at, bias, bias_at, low, high, y, to, pitch
         )  # fmt: skip
 
     return call
 
 
 @intrinsic
-def _summed_and_woven(
-    typing, streams, columns, segments, combination, plane, at, offsets, w, w_at, bias, bias_at, low, high, y, to
-):
+def _summed_channels(
+    typing, rows, count, vectors, segments, plane, at, step, apart, offsets, w, w_at, pitch, bias_at, y, to, y_step,
+    y_apart,
+):  # fmt: skip
     def codegen(context, builder, signature, values):
-        streams, columns, _, combination, _, at, _, _, w_at, _, bias_at, low, high, _, to = values
-        pairs, source, table, weights, biases, target = (
-            data_of(context, builder, signature.args[i], values[i]) for i in (2, 4, 6, 7, 9, 13)
+        rows, count, vectors, _, _, at, step, apart, _, _, w_at, pitch, bias_at, _, to, y_step, y_apart = values
+        pairs, source, table, weights, target = (
+            data_of(context, builder, signature.args[i], values[i]) for i in (3, 4, 8, 9, 13)
         )
-        pairs = builder.gep(pairs, [builder.mul(builder.mul(combination, streams), INT(2))])
+        biases = builder.gep(weights, [bias_at])
         source, weights, target = (
             builder.gep(base, [start]) for base, start in ((source, at), (weights, w_at), (target, to))
         )
         vector = vector_type(y)
-        added = splat(builder, builder.load(builder.gep(biases, [bias_at])), vector)
         add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
-        written = builder.append_basic_block("written")
-        choice = builder.switch(streams, written)
-        for number, together in WOVEN.items():
-            block = builder.append_basic_block(f"weave_{number}")
-            choice.add_case(INT(number), block)
+        told = _segments(builder, pairs)
+
+        def weight_of(tap, v):
+            return load_vector(builder, weights, builder.add(builder.mul(tap, pitch), INT(v * vector.count)), vector)
+
+        summed = builder.append_basic_block("summed")
+        choice = builder.switch(vectors, summed)
+        for width in range(1, VECTORS + 1):
+            block = builder.append_basic_block(f"channels_{width}")
+            choice.add_case(INT(width), block)
             builder.position_at_end(block)
-            segment = [[builder.load(builder.gep(pairs, [INT(2 * u + i)])) for i in (0, 1)] for u in range(number)]
-            for count, column in _parts(builder, columns, vector.count, together):
-                here = builder.gep(source, [column])
-                sums = [
-                    _sums(
-                        builder, taps, here, builder.gep(table, [first]), builder.gep(weights, [first]), vector, count
-                    )
-                    for first, taps in segment
-                ]  # fmt: skip
-                done = builder.mul(column, INT(number))
-                line = [
-                    piece
-                    for rows in zip(*sums, strict=True)
-                    for piece in woven(builder, [add(row, added) for row in rows])
-                ]
-                store_line(builder, line, builder.sub(low, done), builder.sub(high, done), builder.gep(target, [done]))
-            builder.branch(written)
-        builder.position_at_end(written)
+            for number, row in _of_rows(builder, rows):
+                with cgutils.for_range(builder, count, intp=INT) as loop:
+                    n = loop.index
+                    here = builder.gep(source, [builder.add(builder.mul(row, step), builder.mul(n, apart))])
+                    tile = _tile(builder, number, width, told, here, step, table, weight_of, vector)
+                    there = builder.gep(target, [builder.add(builder.mul(row, y_step), builder.mul(n, y_apart))])
+                    for r, totals in enumerate(tile):
+                        for v, total in enumerate(totals):
+                            bias = load_vector(builder, biases, INT(v * vector.count), vector)
+                            place = builder.add(builder.mul(y_step, INT(r)), INT(v * vector.count))
+                            store_vector(builder, add(bias, total), there, place)
+            builder.branch(summed)
+        builder.position_at_end(summed)
         return context.get_dummy_value()
 
     n = types.int64
-    return types.void(n, n, segments, n, plane, n, offsets, w, n, bias, n, n, n, y, n), codegen
+    return types.void(n, n, n, segments, plane, n, n, n, offsets, w, n, n, n, y, n, n, n), codegen
 
 
-@overload(sum_and_weave, jit_options=INLINED)
-def _sum_and_weave(
-    streams, columns, lanes, segments, combination, plane, at, offsets, w, w_at, bias, bias_at, low, high, y, to
-):
+@overload(sum_channels, jit_options=INLINED)
+def _sum_channels(
+    rows, count, vectors, lanes, segments, plane, at, step, apart, offsets, w, w_at, pitch, bias_at, y, to, y_step,
+    y_apart,
+):  # fmt: skip
     def call(
-        streams, columns, lanes, segments, combination, plane, at, offsets, w, w_at, bias, bias_at, low, high, y, to
-    ):
-        _summed_and_woven(
-            streams, columns, segments, combination, plane, at, offsets, w, w_at, bias, bias_at, low, high, y, to
-        )
+        rows, count, vectors, lanes, segments, plane, at, step, apart, offsets, w, w_at, pitch, bias_at, y, to, y_step,
+        y_apart,
+    ):  # fmt: skip
+        _summed_channels(
+            rows, count, vectors, segments, plane, at, step, apart, offsets, w, w_at, pitch, bias_at, y, to, y_step,
+            y_apart,
+        )  # fmt: skip
 
     return call
 
@@ -281,44 +276,57 @@ def _size(axes, part, a):
 
 @called
 def _fill(lanes, unit, axes, part, begin, counts, line, x, from_, plane, to):
-    """Copy the inputs of one part that a unit's positions read, line by line, with zeros where there are none.
+    """Copy the inputs of one part that a unit's positions read, line by line; where there are none, zeros.
 
-    A position holds ``unit`` numbers; if several, positions lie as far apart in the input, too.
+    A position holds ``unit`` numbers; if several, positions lie as far apart in the input, too. At the ends of lines
+    there are zeros already, if positions hold one number and lines are not cut into bands.
     """
     last = axes.shape[1] - 1
     for a in range(last + 1):
         from_ += part[a] * axes[X_STEP, a]
-    lines = 1
-    for a in range(last):
-        lines *= counts[a] + axes[REACH, a]
     start = begin[last] + axes[FIRST, last] + axes[LOWEST, last]
     cells = counts[last] + axes[REACH, last]
     low = min(max(0, -start), cells)
-    high = max(low, min(cells, _size(axes, part, last) - start))
+    end = max(low, min(cells, _size(axes, part, last) - start))
     step = axes[SPLIT, last] * axes[X_STEP, last]
-    for number in range(lines):
-        rest = number
-        source = from_ + (start + low) * step
-        at = to + number * line
+    rows, row_begin, row_end, row_step = 1, 0, 1, 0
+    if last:
+        rows = counts[last - 1] + axes[REACH, last - 1]
+        row_begin = begin[last - 1] + axes[FIRST, last - 1] + axes[LOWEST, last - 1]
+        row_end = _size(axes, part, last - 1)
+        row_step = axes[SPLIT, last - 1] * axes[X_STEP, last - 1]
+    blocks = 1
+    for a in range(last - 1):
+        blocks *= counts[a] + axes[REACH, a]
+    at = to
+    for block in range(blocks):
+        rest = block
+        source = from_ + (start + low) * step + row_begin * row_step
         held = True
-        for a in range(last - 1, -1, -1):
+        for a in range(last - 2, -1, -1):
             size = counts[a] + axes[REACH, a]
             index = rest % size + begin[a] + axes[FIRST, a] + axes[LOWEST, a]
             rest //= size
             held = held and index >= 0 and index < _size(axes, part, a)
             source += index * axes[SPLIT, a] * axes[X_STEP, a]
-        end = high if held else low
-        for i in range(low * unit):
-            plane[at + i] = 0
-        if unit == 1:
-            copy_line(lanes, end - low, step, 1, x, source, plane, at + low)
-        elif step == unit:
-            copy_line(lanes, (end - low) * unit, 1, 1, x, source, plane, at + low * unit)
-        else:
-            for i in range(end - low):
-                copy_line(lanes, unit, 1, 1, x, source + i * step, plane, at + (low + i) * unit)
-        for i in range(end * unit, line):
-            plane[at + i] = 0
+        for row in range(row_begin, row_begin + rows):
+            if not held or row < 0 or row >= row_end:
+                for i in range(low * unit, end * unit):
+                    plane[at + i] = 0
+            elif unit == 1:
+                copy_line(lanes, end - low, step, 1, x, source, plane, at + low)
+            elif step == unit:
+                copy_line(lanes, (end - low) * unit, 1, 1, x, source, plane, at + low * unit)
+            else:
+                for i in range(end - low):
+                    copy_line(lanes, unit, 1, 1, x, source + i * step, plane, at + (low + i) * unit)
+            if unit > 1 or last == 0:
+                for i in range(low * unit):
+                    plane[at + i] = 0
+                for i in range(end * unit, cells * unit):
+                    plane[at + i] = 0
+            source += row_step
+            at += line
 
 
 @called
@@ -330,80 +338,105 @@ def _turn(shape, w, bias, turned):
         turned[shape.taps * shape.groups + group] = bias[group]
 
 
-@inlined
-def _write_channels(shape, segments, combination, at, offsets, plane, turned, low, high, y, to):
-    """One line of outputs, all channels of each, of which ``low <= e < high`` are written.
+@called
+def _tiles(rows):
+    """How many tiles so many rows take. If they are enough for one, the last begins within the one before."""
+    return (rows + ROWS - 1) // ROWS
 
-    The last vector of channels begins where it ends with them, within the one before.
+
+@called
+def _tile_at(rows, number):
+    """The first row of a tile, and how many it has."""
+    return (min(ROWS * number, rows - ROWS), ROWS) if rows >= ROWS else (0, rows)
+
+
+@inlined
+def _write_channels(shape, axes, segments, rows, at, offsets, lines, plane, turned, low, high, y, to):
+    """Some lines of outputs, all channels of each, of which ``low <= e < high`` are written.
+
+    The last vector of channels begins where it ends with them, within the one before. Where there is one line, its
+    outputs are the rows of tiles.
     """
-    unit, lanes, streams = shape.together, shape.lanes, segments.shape[1]
-    block = 0
-    while block < unit:
-        vectors = min(max((unit - block) // lanes, 1), TOGETHER)
-        begin = min(block, unit - vectors * lanes)
-        for stream in range(streams):
-            first, taps = segments[combination, stream, 0], segments[combination, stream, 1]
-            position = (low - stream + streams - 1) // streams
-            count = (high - stream + streams - 1) // streams - position
-            sum_channels(
-                count, vectors, lanes, taps, plane, at + position * unit + begin, unit, offsets, first,
-                turned, begin, unit, shape.taps * unit + begin,
-                y, to + (position * streams + stream) * unit + begin, streams * unit,
-            )  # fmt: skip
-        block = begin + vectors * lanes
+    unit, lanes, streams = shape.together, shape.lanes, segments.shape[0]
+    last = axes.shape[1] - 1
+    step, y_step = (axes[STEP, last - 1], lines[1, 0]) if last else (unit, streams * unit)
+    for stream in range(streams):
+        position = (low - stream + streams - 1) // streams
+        count = (high - stream + streams - 1) // streams - position
+        if last == 0:
+            rows, count = count, 1
+        here, there = at + position * unit, to + (position * streams + stream) * unit
+        for number in range(_tiles(rows)):
+            row, some = _tile_at(rows, number)
+            block = 0
+            while block < unit:
+                vectors = min(max((unit - block) // lanes, 1), VECTORS)
+                begin = min(block, unit - vectors * lanes)
+                sum_channels(
+                    some, count, vectors, lanes, segments[stream], plane, here + row * step + begin, step, unit,
+                    offsets, turned, begin, unit, shape.taps * unit + begin,
+                    y, there + row * y_step + begin, y_step, streams * unit,
+                )  # fmt: skip
+                block = begin + vectors * lanes
 
 
 @inlined
-def _write_line(
-    shape, axes, segments, combination, columns, at, offsets, bias_rows, group, plane, w, bias, sums, low, high, y, to
+def _write_lines(
+    shape, axes, segments, columns, rows, at, offsets, lines, group, plane, w, bias, sums, low, high, y, to
 ):  # fmt: skip
-    """One line of outputs of each channel out, of which ``low <= e < high`` are written."""
+    """Some lines of outputs of each channel out, of which ``low <= e < high`` are written."""
     last = axes.shape[1] - 1
-    streams = segments.shape[1]
-    step = axes[Y_STEP, last]
+    streams = segments.shape[0]
+    pitch, nothing = streams * shape.columns, sums.shape[0] - 1
+    step, y_step = axes[STEP, max(0, last - 1)], axes[Y_STEP, last]
+    at_once = streams == y_step == 1
     for channel in range(shape.channels_out):
-        number = group * shape.channels_out + channel
-        w_at, line = number * shape.taps, to + channel * shape.y_channel
-        if step == 1:
-            expect(y, line + low, line + high)
-            if streams <= MOST_WOVEN:
-                sum_and_weave(
-                    streams, columns, shape.lanes, segments, combination, plane, at, offsets, w, w_at, bias, number,
-                    low, high, y, line,
-                )  # fmt: skip
-                continue
+        of_channel = group * shape.channels_out + channel
+        w_at = of_channel * shape.taps
         for begin in range(0, columns, shape.columns):
             count = min(columns - begin, shape.columns)
             low_here, high_here = max(0, low - begin * streams), min(count * streams, high - begin * streams)
             if low_here >= high_here:
                 continue
-            out = line + begin * streams * step
-            for u in range(streams):
-                first, taps = segments[combination, u, 0], segments[combination, u, 1]
-                sum_line(
-                    count, shape.lanes, taps, plane, at + begin, offsets, first, w, w_at + first,
-                    sums, u * shape.columns,
-                )  # fmt: skip
-            if step == 1:
-                interleave(
-                    streams, streams, 0, shape.lanes, 1, bias_rows, channel, sums, 0, 0, shape.columns,
-                    bias, group * shape.channels_out, 1, low_here, high_here, y, out,
-                )  # fmt: skip
-            else:
-                for e in range(low_here, high_here):
-                    y[out + e * step] = bias[number] + sums[e % streams * shape.columns + e // streams]
+            for number in range(_tiles(rows)):
+                row, some = _tile_at(rows, number)
+                here = at + row * step + begin
+                out = to + channel * shape.y_channel + row * lines[1, 0] + begin * streams * y_step
+                if y_step == 1:
+                    for r in range(some):
+                        expect(y, out + lines[r, 0] + low_here, out + lines[r, 0] + high_here)
+                if at_once:
+                    sum_rows(
+                        some, count, shape.lanes, segments[0], plane, here, step, offsets, w, w_at, bias, of_channel,
+                        low_here, high_here, y, out, lines[1, 0],
+                    )  # fmt: skip
+                    continue
+                for stream in range(streams):
+                    sum_rows(
+                        some, count, shape.lanes, segments[stream], plane, here, step, offsets, w, w_at, bias,
+                        of_channel, 0, shape.columns, sums, stream * shape.columns, pitch,
+                    )  # fmt: skip
+                if y_step == 1:
+                    interleave(
+                        streams, streams, 0, shape.lanes, some, lines, 0, sums, 0, pitch, shape.columns,
+                        sums, nothing, 1, low_here, high_here, y, out,
+                    )  # fmt: skip
+                    continue
+                for r in range(some):
+                    for e in range(low_here, high_here):
+                        y[out + lines[r, 0] + e * y_step] = sums[r * pitch + e % streams * shape.columns + e // streams]
 
 
 @worker
 def depthwise(
-    shape, axes, parts, residues, segments, offsets, bias_rows, begin, counts, outputs, plane, sums, turned, rank,
+    shape, axes, parts, residues, segments, offsets, lines, begin, counts, outputs, plane, sums, turned, rank,
     counters, x, w, bias, y,
 ):  # fmt: skip
     """Compute ``y`` from ``x`` and the taps ``w[group, channel out, tap]``: units, one at a time, until none is left.
 
     ``parts`` are the residues of inputs that are read, ``residues`` those of the outer axes' phases, combination by
-    combination; ``segments`` say which taps the streams of each have, ``offsets`` where these read. What lies between
-    ``bias_rows`` and ``rank`` is scratch.
+    combination; ``segments`` say which runs of taps the streams of each have, ``offsets`` where these read; ``lines``
+    where those of a tile are written. What lies between ``lines`` and ``rank`` is scratch.
     """
     last = axes.shape[1] - 1
     line = axes[STEP, last - 1] if last else shape.part
@@ -411,6 +444,10 @@ def depthwise(
     units = shape.batch * shares * shape.bands
     if shape.together > 1:
         _turn(shape, w, bias, turned)
+    else:
+        for i in range(plane.shape[0]):
+            plane[i] = 0
+        sums[sums.shape[0] - 1] = 0
     unit, stop = claim(counters, rank, units, 1)
     while unit < stop:
         band = unit % shape.bands
@@ -427,34 +464,43 @@ def depthwise(
         start = axes[STRIDE, last] * (begin[last] + axes[FIRST, last]) - axes[ORIGIN, last]
         low = max(0, -start)
         high = min(counts[last] * axes[STRIDE, last], axes[LIMIT, last] - start)
-        positions = 1
-        for a in range(last):
-            positions *= counts[a]
+        blocks = 1
+        for a in range(last - 1):
+            blocks *= counts[a]
         y_line = image * shape.y_batch + group * shape.y_group + start * axes[Y_STEP, last]
-        for number in range(positions):
-            rest = number
+        for block in range(blocks):
+            rest = block
             at = 0
-            for a in range(last - 1, -1, -1):
-                index = rest
-                if a:
-                    rest //= counts[a]
-                    index -= rest * counts[a]
+            for a in range(last - 2, -1, -1):
+                index = rest % counts[a]
+                rest //= counts[a]
                 at += index * axes[STEP, a]
                 outputs[a] = axes[STRIDE, a] * (begin[a] + axes[FIRST, a] + index) - axes[ORIGIN, a]
             for combination in range(residues.shape[0]):
                 to = y_line
                 seen = True
-                for a in range(last):
+                for a in range(last - 1):
                     t = outputs[a] + residues[combination, a]
                     seen = seen and t >= 0 and t < axes[LIMIT, a]
                     to += t * axes[Y_STEP, a]
                 if not seen:
                     continue
+                first, end = 0, 1  # of the lines, those that are not cropped
+                if last:
+                    a, stride = last - 1, axes[STRIDE, last - 1]
+                    t = stride * (begin[a] + axes[FIRST, a]) - axes[ORIGIN, a] + residues[combination, a]
+                    first = (max(0, -t) + stride - 1) // stride
+                    end = min(counts[a], (axes[LIMIT, a] - t + stride - 1) // stride)
+                    to += (t + first * stride) * axes[Y_STEP, a]
+                at_first = at + first * line
                 if shape.together > 1:
-                    _write_channels(shape, segments, combination, at, offsets, plane, turned, low, high, y, to)
+                    _write_channels(
+                        shape, axes, segments[combination], end - first, at_first, offsets, lines, plane, turned,
+                        low, high, y, to,
+                    )  # fmt: skip
                 else:
-                    _write_line(
-                        shape, axes, segments, combination, counts[last], at, offsets, bias_rows, group, plane, w, bias,
-                        sums, low, high, y, to,
+                    _write_lines(
+                        shape, axes, segments[combination], counts[last], end - first, at_first, offsets, lines, group,
+                        plane, w, bias, sums, low, high, y, to,
                     )  # fmt: skip
         unit, stop = claim(counters, rank, units, 1)
