@@ -17,7 +17,7 @@ from llvmlite import ir
 from numba import prange, types
 from numba.extending import intrinsic, register_jitable
 
-from tconv.kernels.launch import cached, called, compiled, launch
+from tconv.kernels.launch import WHOLE, cached, called, compiled, launch
 from tconv.kernels.vectors import take
 from tconv.memory import LINE, OBJECT_BYTES, Flat, address_of, give_back, workspace
 
@@ -75,9 +75,7 @@ class Worker:
 
     def __init__(self, function: Callable[..., None]) -> None:
         self._function = function
-        self._dispatcher = cached(
-            numba.njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, _nrt=False), function
-        )
+        self._dispatcher = cached(numba.njit(no_cfunc_wrapper=True, _nrt=False, **WHOLE), function)
         self._compiled: dict[Any, tuple[int, int]] = {}
 
     def __call__(self, job: Job, key: Any, *given: Flat) -> int:
