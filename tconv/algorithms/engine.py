@@ -184,6 +184,8 @@ def _source(scheme: Scheme, steps: tuple[int, ...], threads: int) -> _Source:
             x_position=position,
             turned=int(in_a_row and side_by_side == 1 and not scheme.cut.rearranged),
         )
+        if order.turned and group == channel * order.channels:  # more of them fill a square
+            order = order._replace(groups=1, channels=order.groups * order.channels)
         copy_axes = scheme.copy_axes.copy()
         copy_axes[rearrange.X_STEP] = by_axis
         workers = min(threads, order.batch * order.groups * order.channels)

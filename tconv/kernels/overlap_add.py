@@ -14,6 +14,7 @@ from tconv.kernels.interleave import interleave
 from tconv.kernels.launch import called
 from tconv.kernels.polyphase import panel_height
 from tconv.kernels.tile import POSITION_VECTORS, positions_tile
+from tconv.kernels.turn import turn
 from tconv.kernels.vectors import add_row
 from tconv.kernels.windows import AT_ONCE, copy_lanes, places
 from tconv.kernels.workers import claim, worker
@@ -53,6 +54,16 @@ SHIFT, PHASE = range(2)
 def _gather(overlap, step, x, from_, columns, panel):
     """Copy ``columns`` neighbours of every channel into rows."""
     lanes = overlap.lanes
+    if step != 1 and overlap.x_channel == 1 and min(overlap.channels_in, columns) >= lanes:
+        for channel in range(0, overlap.channels_in, lanes):
+            first = min(channel, overlap.channels_in - lanes)
+            for i in range(0, columns, lanes):
+                column = min(i, columns - lanes)
+                turn(
+                    lanes, x, from_ + column * step + first, step,
+                    panel, first * overlap.tile + column, overlap.tile,
+                )  # fmt: skip
+        return
     for channel in range(0, overlap.channels_in, AT_ONCE):
         count = min(AT_ONCE, overlap.channels_in - channel)
         at = from_ + channel * overlap.x_channel

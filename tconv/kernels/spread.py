@@ -13,7 +13,7 @@ from numba.extending import intrinsic, overload
 
 from tconv.kernels.interleave import store_between, woven
 from tconv.kernels.launch import CALLED
-from tconv.kernels.vectors import INT, data_of, load_vector, splat, vector_type
+from tconv.kernels.vectors import INT, data_of, load_vector, shuffled, splat, store_vector, vector_type
 
 
 def spread(lanes, count, low, high, sums, at, by_line, bias, bias_at, y, to, step):
@@ -45,10 +45,17 @@ def _spread(typing, count, low, high, sums, at, by_line, bias, bias_at, y, to, s
                 rows.append(add(load_vector(builder, source, row, vector), splat(builder, value, vector)))
             for n, channels in enumerate(woven(builder, rows)):
                 here = builder.add(column, INT(n))
-                inside = builder.icmp_signed("<", here, high)
                 place = builder.add(builder.add(to, first), builder.mul(here, step))
-                end = builder.select(inside, left, INT(0))
-                store_between(builder, channels, INT(0), end, builder.gep(target, [place]))
+                address = builder.gep(target, [place])
+                with builder.if_then(builder.icmp_signed("<", here, high)):
+                    half = vector.count // 2  # of a register: no masked store, which can take 20 cycles
+                    with builder.if_else(builder.icmp_signed("==", left, INT(half))) as (first_half, more_or_less):
+                        with first_half:
+                            store_vector(
+                                builder, shuffled(builder, channels, channels, list(range(half))), address, INT(0)
+                            )
+                        with more_or_less:
+                            store_between(builder, channels, INT(0), left, address)
         return context.get_dummy_value()
 
     n = types.int64
