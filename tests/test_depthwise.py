@@ -109,6 +109,35 @@ def test_channels_side_by_side(case, groups, dtype, monkeypatch):
     depthwise._placed.cache_clear()
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i8", "object"])
+@pytest.mark.parametrize("channels", [3, 16, 21, 70])
+@pytest.mark.parametrize("case", SIDE_BY_SIDE)
+def test_one_channel_becomes_many_side_by_side(case, channels, dtype, monkeypatch):
+    """Vectors run over these; the same bits as where they run over positions."""
+    monkeypatch.setattr(depthwise, "PLANE_BYTES", 4096)
+    depthwise.scheme.cache_clear()
+    depthwise._placed.cache_clear()
+    size, kernel, options = SIDE_BY_SIDE[case]
+    rng = np.random.default_rng(0)
+    x, w, bias = (rng.standard_normal(shape) for shape in ((2, 1, *size), (1, channels, *kernel), channels))
+    if dtype in ("i8", "object"):
+        x, w, bias = (np.rint(4 * of).astype("i8") for of in (x, w, bias))
+    x, w, bias = (of.astype(dtype) for of in (x, w, bias))
+    last = np.moveaxis(x, 1, -1)
+    for function in (tconv.conv_transpose, tconv.conv) if options.get("padding") == "same" else (tconv.conv_transpose,):
+        given = np.moveaxis(w, 0, 1) if function is tconv.conv else w
+        want = function(x, given, bias, method="depthwise", **options)
+        for threads in (1, 2):
+            got = function(last, given, bias, method="depthwise", layout="N...C", threads=threads, **options)
+            np.testing.assert_array_equal(np.moveaxis(got, -1, 1), want)
+        room = np.full((*got.shape[:-1], channels + 3), 7).astype(dtype)
+        function(last, given, bias, method="depthwise", layout="N...C", out=room[..., :channels], **options)
+        np.testing.assert_array_equal(room[..., :channels], got)
+        assert (room[..., channels:] == 7).all()
+    depthwise.scheme.cache_clear()
+    depthwise._placed.cache_clear()
+
+
 def test_it_is_chosen_where_it_is_quicker():
     assert tconv.plan((1, 1, 1024, 1024), (1, 1, 5, 5), stride=2, padding=2, output_padding=1).choice == "depthwise"
     assert tconv.plan((1, 64, 64, 64), (64, 1, 4, 4), stride=2, padding=1, groups=64).choice == "depthwise"

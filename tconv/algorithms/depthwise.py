@@ -103,6 +103,7 @@ def scheme(problem: Problem, together: int = 1) -> Scheme | None:
         batch=problem.batch,
         groups=problem.groups,
         together=together,
+        abreast=together,
         channels_out=problem.channels_out,
         taps=len(taps),
         columns=slack * max(1, min(8, SUMS // (ROWS * slack * last.stride))),
@@ -237,6 +238,8 @@ def _placed(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], 
     best = scheme(problem, together)
     assert best is not None
     shape = best.shape._replace(x_batch=x_batch, x_group=x_group, y_batch=y_batch, y_group=y_group, y_channel=y_channel)
+    if groups == y_channel == 1 and problem.channels_out >= lanes:
+        shape = shape._replace(abreast=problem.channels_out)
     axes = best.axes.copy()
     axes[depthwise.X_STEP], axes[depthwise.Y_STEP] = x_steps, y_steps
     n_axes = axes.shape[1]
@@ -244,7 +247,7 @@ def _placed(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], 
         *[(np.int64, (n_axes,))] * 3,
         (problem.dtype, (best.plane_size,)),
         (problem.dtype, (ROWS * best.segments.shape[1] * shape.columns + 1,)),
-        (problem.dtype, ((shape.taps + 1) * together,)),
+        (problem.dtype, ((shape.taps + 1) * shape.abreast,)),
     )
     workers = min(threads, shape.batch * groups // together * shape.bands)
     apart = axes[depthwise.STRIDE, -2] * axes[depthwise.Y_STEP, -2] if n_axes > 1 else 0

@@ -3,7 +3,7 @@
 A unit of work is one channel of one image, or a band of it along the first axis. Its inputs are copied once, with the
 zeros around them, so that every tap reads whole vectors; then a few lines of outputs at a time are summed in registers,
 woven from their phases, and written. Where the channels of a position lie side by side, a unit is all of them, and
-vectors run over them.
+vectors run over them; the same where one channel becomes many that do.
 
 Either way a tile has *rows*, one step apart in the copy; taps that read a step apart, too, are a *run*: what one row
 reads for one tap of it, the next reads for another, so that it is loaded once.
@@ -12,6 +12,7 @@ reads for one tap of it, the next reads for another, so that it is loaded once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import NamedTuple
 
 from llvmlite import ir
@@ -27,6 +28,7 @@ from tconv.kernels.workers import claim, worker
 
 ROWS = 4  # of a tile
 VECTORS = 4  # of each row, at most
+CHANNEL_VECTORS = (4, 2, 1)  # the same, of channels
 LONGEST = 4  # taps of a run
 
 
@@ -37,6 +39,7 @@ class Depthwise(NamedTuple):
     batch: int
     groups: int
     together: int  # groups that lie side by side: all or one
+    abreast: int  # channels of a position over which vectors run, of all those groups or of the only one; or one
     channels_out: int
     taps: int  # of one channel out
     columns: int  # of a line that are summed at a time
@@ -72,10 +75,10 @@ def sum_rows(
 
 
 def sum_channels(
-    rows, count, vectors, lanes, segments, plane, at, step, apart, offsets, w, w_at, pitch, bias_at, y, to, y_step,
-    y_apart,
+    rows, count, vectors, lanes, segments, alike, plane, at, step, apart, offsets, w, w_at, pitch, bias_at, y, to,
+    y_step, y_apart,
 ):  # fmt: skip
-    """Sums and biases of some vectors of channels, of ``count`` outputs of each row.
+    """Sums and biases of some vectors of channels, of ``count`` outputs of each row; ``alike``: all of one input.
 
     Rows are ``step`` apart in the copy and ``y_step`` in the output; in a row, inputs are ``apart`` and outputs
     ``y_apart``. The weights of a tap lie ``pitch`` after those of the one before.
@@ -85,7 +88,8 @@ def sum_channels(
             for c in range(vectors * lanes):
                 total = 0
                 for tap, offset in _taps(segments, offsets, step):
-                    total = total + w[w_at + tap * pitch + c] * plane[at + r * step + n * apart + c + offset]
+                    read = at + r * step + n * apart + (0 if alike else c) + offset
+                    total = total + w[w_at + tap * pitch + c] * plane[read]
                 y[to + r * y_step + n * y_apart + c] = w[bias_at + c] + total
 
 
@@ -99,9 +103,9 @@ def _taps(segments, offsets, step):
 
 def _tile(
     builder: ir.IRBuilder, rows: int, width: int, segments: list[list[ir.Value]], source: ir.Value, step: ir.Value,
-    table: ir.Value, weight_of: Callable[[ir.Value, int], ir.Value], vector: ir.VectorType,
+    table: ir.Value, weight_of: Callable[[ir.Value, int], ir.Value], vector: ir.VectorType, alike: bool = False,
 ) -> list[list[ir.Value]]:  # fmt: skip
-    """The sums of ``rows`` rows of ``width`` vectors, from ``source`` on."""
+    """The sums of ``rows`` rows of ``width`` vectors, from ``source`` on; ``alike``: these read one input."""
     zero = ir.Constant(vector, None)
     cells = [[cgutils.alloca_once(builder, vector) for _ in range(width)] for _ in range(rows)]
     for cell in (cell for row in cells for cell in row):
@@ -115,8 +119,11 @@ def _tile(
             for v in range(width):
                 weights = [weight_of(tap, v) for tap in taps]
                 for read in range(rows + length - 1):
-                    place = builder.add(builder.mul(step, INT(read)), INT(v * vector.count))
-                    loaded = load_vector(builder, here, place, vector)
+                    place = builder.mul(step, INT(read))
+                    if alike:
+                        loaded = splat(builder, builder.load(builder.gep(here, [place])), vector)
+                    else:
+                        loaded = load_vector(builder, here, builder.add(place, INT(v * vector.count)), vector)
                     for tap in range(length):
                         if 0 <= read - tap < rows:
                             cell = cells[read - tap][v]
@@ -207,13 +214,13 @@ def _sum_rows(
 
 @intrinsic
 def _summed_channels(
-    typing, rows, count, vectors, segments, plane, at, step, apart, offsets, w, w_at, pitch, bias_at, y, to, y_step,
-    y_apart,
+    typing, rows, count, vectors, segments, alike, plane, at, step, apart, offsets, w, w_at, pitch, bias_at, y, to,
+    y_step, y_apart,
 ):  # fmt: skip
     def codegen(context, builder, signature, values):
-        rows, count, vectors, _, _, at, step, apart, _, _, w_at, pitch, bias_at, _, to, y_step, y_apart = values
+        rows, count, vectors, _, alike, _, at, step, apart, _, _, w_at, pitch, bias_at, _, to, y_step, y_apart = values
         pairs, source, table, weights, target = (
-            data_of(context, builder, signature.args[i], values[i]) for i in (3, 4, 8, 9, 13)
+            data_of(context, builder, signature.args[i], values[i]) for i in (3, 5, 9, 10, 14)
         )
         biases = builder.gep(weights, [bias_at])
         source, weights, target = (
@@ -227,16 +234,16 @@ def _summed_channels(
             return load_vector(builder, weights, builder.add(builder.mul(tap, pitch), INT(v * vector.count)), vector)
 
         summed = builder.append_basic_block("summed")
-        choice = builder.switch(vectors, summed)
-        for width in range(1, VECTORS + 1):
-            block = builder.append_basic_block(f"channels_{width}")
-            choice.add_case(INT(width), block)
+        choice = builder.switch(builder.add(builder.mul(vectors, INT(2)), alike), summed)
+        for width, one in product(CHANNEL_VECTORS, (0, 1)):
+            block = builder.append_basic_block(f"channels_{width}_{one}")
+            choice.add_case(INT(2 * width + one), block)
             builder.position_at_end(block)
             for number, row in _of_rows(builder, rows):
                 with cgutils.for_range(builder, count, intp=INT) as loop:
                     n = loop.index
                     here = builder.gep(source, [builder.add(builder.mul(row, step), builder.mul(n, apart))])
-                    tile = _tile(builder, number, width, told, here, step, table, weight_of, vector)
+                    tile = _tile(builder, number, width, told, here, step, table, weight_of, vector, bool(one))
                     there = builder.gep(target, [builder.add(builder.mul(row, y_step), builder.mul(n, y_apart))])
                     for r, totals in enumerate(tile):
                         for v, total in enumerate(totals):
@@ -248,21 +255,21 @@ def _summed_channels(
         return context.get_dummy_value()
 
     n = types.int64
-    return types.void(n, n, n, segments, plane, n, n, n, offsets, w, n, n, n, y, n, n, n), codegen
+    return types.void(n, n, n, segments, n, plane, n, n, n, offsets, w, n, n, n, y, n, n, n), codegen
 
 
 @overload(sum_channels, jit_options=INLINED)
 def _sum_channels(
-    rows, count, vectors, lanes, segments, plane, at, step, apart, offsets, w, w_at, pitch, bias_at, y, to, y_step,
-    y_apart,
+    rows, count, vectors, lanes, segments, alike, plane, at, step, apart, offsets, w, w_at, pitch, bias_at, y, to,
+    y_step, y_apart,
 ):  # fmt: skip
     def call(
-        rows, count, vectors, lanes, segments, plane, at, step, apart, offsets, w, w_at, pitch, bias_at, y, to, y_step,
-        y_apart,
+        rows, count, vectors, lanes, segments, alike, plane, at, step, apart, offsets, w, w_at, pitch, bias_at, y, to,
+        y_step, y_apart,
     ):  # fmt: skip
         _summed_channels(
-            rows, count, vectors, segments, plane, at, step, apart, offsets, w, w_at, pitch, bias_at, y, to, y_step,
-            y_apart,
+            rows, count, vectors, segments, alike, plane, at, step, apart, offsets, w, w_at, pitch, bias_at, y, to,
+            y_step, y_apart,
         )  # fmt: skip
 
     return call
@@ -331,11 +338,11 @@ def _fill(lanes, unit, axes, part, begin, counts, line, x, from_, plane, to):
 
 @called
 def _turn(shape, w, bias, turned):
-    """Weights and biases of all groups, channels side by side."""
-    for group in range(shape.groups):
+    """Weights and biases, channels side by side."""
+    for channel in range(shape.abreast):
         for tap in range(shape.taps):
-            turned[tap * shape.groups + group] = w[group * shape.taps + tap]
-        turned[shape.taps * shape.groups + group] = bias[group]
+            turned[tap * shape.abreast + channel] = w[channel * shape.taps + tap]
+        turned[shape.taps * shape.abreast + channel] = bias[channel]
 
 
 @called
@@ -357,25 +364,29 @@ def _write_channels(shape, axes, segments, rows, at, offsets, lines, plane, turn
     The last vector of channels begins where it ends with them, within the one before. Where there is one line, its
     outputs are the rows of tiles.
     """
-    unit, lanes, streams = shape.together, shape.lanes, segments.shape[0]
+    unit, width, lanes, streams = shape.together, shape.abreast, shape.lanes, segments.shape[0]
     last = axes.shape[1] - 1
-    step, y_step = (axes[STEP, last - 1], lines[1, 0]) if last else (unit, streams * unit)
+    alike = int(unit < width)
+    y_apart = axes[Y_STEP, last]
+    step, y_step = (axes[STEP, last - 1], lines[1, 0]) if last else (unit, streams * y_apart)
     for stream in range(streams):
         position = (low - stream + streams - 1) // streams
         count = (high - stream + streams - 1) // streams - position
         if last == 0:
             rows, count = count, 1
-        here, there = at + position * unit, to + (position * streams + stream) * unit
+        here, there = at + position * unit, to + (position * streams + stream) * y_apart
         for number in range(_tiles(rows)):
             row, some = _tile_at(rows, number)
             block = 0
-            while block < unit:
-                vectors = min(max((unit - block) // lanes, 1), VECTORS)
-                begin = min(block, unit - vectors * lanes)
+            while block < width:
+                vectors = CHANNEL_VECTORS[0]
+                while vectors > 1 and vectors * lanes > width - block:
+                    vectors //= 2
+                begin = min(block, width - vectors * lanes)
                 sum_channels(
-                    some, count, vectors, lanes, segments[stream], plane, here + row * step + begin, step, unit,
-                    offsets, turned, begin, unit, shape.taps * unit + begin,
-                    y, there + row * y_step + begin, y_step, streams * unit,
+                    some, count, vectors, lanes, segments[stream], alike, plane,
+                    here + row * step + (0 if alike else begin), step, unit, offsets, turned, begin, width,
+                    shape.taps * width + begin, y, there + row * y_step + begin, y_step, streams * y_apart,
                 )  # fmt: skip
                 block = begin + vectors * lanes
 
@@ -442,9 +453,9 @@ def depthwise(
     line = axes[STEP, last - 1] if last else shape.part
     shares = shape.groups // shape.together
     units = shape.batch * shares * shape.bands
-    if shape.together > 1:
+    if shape.abreast > 1:
         _turn(shape, w, bias, turned)
-    else:
+    if shape.together == 1:
         for i in range(plane.shape[0]):
             plane[i] = 0
         sums[sums.shape[0] - 1] = 0
@@ -493,7 +504,7 @@ def depthwise(
                     end = min(counts[a], (axes[LIMIT, a] - t + stride - 1) // stride)
                     to += (t + first * stride) * axes[Y_STEP, a]
                 at_first = at + first * line
-                if shape.together > 1:
+                if shape.abreast > 1:
                     _write_channels(
                         shape, axes, segments[combination], end - first, at_first, offsets, lines, plane, turned,
                         low, high, y, to,
