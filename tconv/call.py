@@ -21,6 +21,7 @@ from tconv.geometry import Sizes
 from tconv.memory import Recycling
 from tconv.planner import MEMORY
 from tconv.plans import Plan, quantity
+from tconv.results import empty_result
 from tconv.typing import Array
 
 
@@ -63,7 +64,7 @@ def run(plan: Plan, x: Array, w: Array, packed: Packed | None, bias: Array | Non
 
     ``packed`` are the weights ``w``, which are packed anew only if the algorithm declines what ``x`` holds.
     """
-    result = np.empty(plan.y.shape, plan.dtype) if out is None else np.asarray(out)  # no subclass's own ways
+    result = empty_result(plan.y.shape, plan.dtype) if out is None else np.asarray(out)  # no subclass's own ways
     if bias is not None and plan.bias is not None:
         bias = plan.bias.of(for_kernels(bias, plan.kernel_dtype))
     if packed is None:
