@@ -47,7 +47,7 @@ class Algorithm(Protocol):
         y: np.ndarray,
         threads: int,
     ) -> bool:
-        """Write the result into every element of ``y``.
+        """Write the result into every element of ``y``, which is aligned and has no axis that runs backwards.
 
         False if this algorithm cannot take the values of ``x`` (infinities, nans); then the next one does.
         """

@@ -138,11 +138,6 @@ def forward(
     problem: Problem, packed: Flat, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int
 ) -> bool:
     """Multiply every input position by all weights, and add."""
-    if min(y.strides) < 0 or not y.flags.aligned:
-        whole = np.empty(y.shape, y.dtype)
-        forward(problem, packed, x, bias, whole, threads)
-        y[...] = whole
-        return True
     (inputs, source), (output, target) = flat(ascending(x)), flat(y)
     added = flat_bias(bias, problem.groups * problem.channels_out, problem.dtype)
     key = None if problem.dtype == "object" else problem.dtype

@@ -203,11 +203,6 @@ def forward(
     if best is None:
         fill(bias, y)
         return True
-    if min(y.strides) < 0 or not y.flags.aligned:
-        whole = np.empty(y.shape, y.dtype)
-        forward(problem, packed, x, bias, whole, threads)
-        y[...] = whole
-        return True
     if not best.covers:
         fill(bias, y)
     if best.time < SERIAL:

@@ -109,11 +109,6 @@ def _expanded(w: np.ndarray) -> np.ndarray:
 
 def forward(scheme: Scheme, packed: Flat, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int) -> bool:
     """Copy ``x`` if it must be, multiply, and write ``y``; False if transforms met an inf or nan, and ``y`` is void."""
-    if min(y.strides) < 0 or not y.flags.aligned:
-        whole = np.empty(y.shape, y.dtype)
-        done = forward(scheme, packed, x, bias, whole, threads)
-        y[...] = whole
-        return done
     if not scheme.cut.covers:
         fill(bias, y)
     if scheme.cut.time < SERIAL:

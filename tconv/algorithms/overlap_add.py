@@ -211,11 +211,6 @@ def forward(
 ) -> bool:
     """Multiply every input by every tap, and add."""
     best = scheme(problem)
-    if min(y.strides) < 0 or not y.flags.aligned:
-        whole = np.empty(y.shape, y.dtype)
-        forward(problem, packed, x, bias, whole, threads)
-        y[...] = whole
-        return True
     if not best.covers:
         fill(bias, y)
     (inputs, source), (output, target) = flat(ascending(x)), flat(y)
