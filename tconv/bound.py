@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from tconv.algorithms import ALGORITHMS, SINGLE
-from tconv.algorithms.engine import flat_bias
+from tconv.algorithms.engine import SERIAL, flat_bias
 from tconv.call import Packed
-from tconv.dtypes import for_kernels, is_regular
+from tconv.dtypes import for_kernels
 from tconv.geometry import Sizes
 from tconv.kernels.workers import Single
 from tconv.memory import READABLE, flat
 from tconv.plans import Plan
+from tconv.results import LARGE
 from tconv.typing import Array
 
 _Lies = tuple[np.dtype[Any], Sizes]  # dtype and strides of an array
@@ -63,7 +64,7 @@ class BoundFunction:
 
 def bound_layer(plan: Plan, packed: Packed | None, bias: Array | None, x: Array) -> BoundLayer | None:
     """The layer's call that has just been made; None if there is more to it than one kernel on one thread."""
-    if packed is None or not is_regular(x):
+    if packed is None:
         return None
     single = _single(plan, packed.name, (x.dtype, x.strides))
     if single is None or not single.job.ready:
@@ -74,7 +75,9 @@ def bound_layer(plan: Plan, packed: Packed | None, bias: Array | None, x: Array)
 @lru_cache(maxsize=512)
 def bound_function(plan: Plan, x: _Lies, w: _Lies, bias: _Lies | None) -> BoundFunction | None:
     """The function's call for operands of these dtypes and strides; None as above, or if some must be converted."""
-    if plan.choice is None or w[0] != plan.dtype or any(stride % plan.dtype.itemsize for stride in w[1]):
+    if plan.choice is None or 1e9 * plan.cost.work >= SERIAL:  # else packed weights are lent, and it is no matter
+        return None
+    if w[0] != plan.dtype or any(stride % plan.dtype.itemsize for stride in w[1]):
         return None
     if bias is not None and bias != (plan.dtype, (plan.dtype.itemsize,)):
         return None
@@ -87,6 +90,8 @@ def _single(plan: Plan, name: str, x: _Lies) -> Single | None:
     dtype, strides = x
     itemsize = dtype.itemsize
     if name not in SINGLE or not READABLE or plan.dtype is not plan.kernel_dtype or plan.dtype != dtype:
+        return None
+    if plan.bytes_allocated >= LARGE:  # for which there is memory
         return None
     if any(stride < 0 or stride % itemsize for stride in strides):
         return None

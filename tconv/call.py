@@ -70,7 +70,7 @@ def run(plan: Plan, x: Array, w: Array, packed: Packed | None, bias: Array | Non
     if packed is None:
         _fill(plan, bias, result)
         return result if out is None else out
-    direct = plan.direct and is_regular(result) and min(result.strides) >= 0
+    direct = plan.direct and (out is None or (is_regular(result) and min(result.strides) >= 0))
     if not direct:
         written = np.empty(plan.y.shape, plan.kernel_dtype)
     else:

@@ -11,7 +11,6 @@ from numba.core.dispatcher import Dispatcher
 from numba.types import Array
 
 import tconv
-from tconv.algorithms import ALGORITHMS
 from tconv.dtypes import COMPUTED_IN
 from tests.cases import LARGE, SMALL
 from tests.problems import (
@@ -25,6 +24,7 @@ from tests.problems import (
     for_operator,
     odd_views,
     of,
+    public,
     public_arguments,
     public_shapes,
     refuses,
@@ -114,22 +114,18 @@ def test_strides(case, kind, dtype, operator, name):
     assert (y == expected(p, operands)).all()
 
 
-@pytest.mark.parametrize("method", ALGORITHMS)
-def test_a_result_that_runs_backwards(method):
-    rng = np.random.default_rng(6)
-    kernel = 5 if method == "fft" else 3  # which is for many taps
-    sizes = (2, 1, 7, 9), (1, 3, kernel, kernel), 3
-    x, w, bias = (rng.integers(-4, 5, shape).astype("f4") for shape in sizes)
-    function = tconv.conv if method == "sliding_window" else tconv.conv_transpose
-    given = np.moveaxis(w, 0, 1) if method == "sliding_window" else w
-    want = function(x, given, bias, method=method)
-    room = np.full((2, 3, 20, 20), 7, "f4")
-    rows, columns = want.shape[2:]
-    for out in (room[..., rows - 1 :: -1, :columns], room[::-1, ::-1, :rows, 19 : 19 - columns : -1]):
-        room[...] = 7
-        assert function(x, given, bias, method=method, out=out) is out
-        np.testing.assert_allclose(out, want, atol=1e-5)
-        assert (room == 7).sum() >= room.size - want.size
+@pytest.mark.parametrize(
+    WAYS, every_way({case: SMALL[case] for case in VIEWED}, "float32", "complex64", "int64", "object")
+)
+def test_a_result_that_runs_backwards(case, dtype, operator, name):
+    p = of(operator, SMALL[case], dtype)
+    operands = small_integers(p, 5)
+    want = expected(p, operands)
+    out = odd_views(np.empty((p.batch, p.groups * p.channels_out, *want.shape[3:]), dtype), "backwards")
+    out[...] = 99  # so that a gap would show
+    given = public(p, Operands(*(odd_views(a, "backwards") for a in operands)))
+    assert getattr(tconv, operator)(*given, **public_arguments(p), method=name, threads=2, out=out) is out
+    assert (out.reshape(want.shape) == want).all()
 
 
 @pytest.mark.parametrize(WAYS, every_way({"groups": SMALL["groups"], "document": SMALL["document"]}, "float32"))

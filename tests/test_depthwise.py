@@ -78,6 +78,15 @@ SIDE_BY_SIDE = {
 }
 
 
+def drawn(dtype, *shapes):
+    """Floats that round, or whole numbers."""
+    rng = np.random.default_rng(0)
+    numbers = [rng.standard_normal(shape) for shape in shapes]
+    if dtype in ("i8", "object"):
+        numbers = [np.rint(4 * of).astype("i8") for of in numbers]
+    return [of.astype(dtype) for of in numbers]
+
+
 @pytest.mark.parametrize("dtype", ["f4", "f8", "i8", "object"])
 @pytest.mark.parametrize("groups", [3, 16, 21, 48, 70])
 @pytest.mark.parametrize("case", SIDE_BY_SIDE)
@@ -87,11 +96,7 @@ def test_channels_side_by_side(case, groups, dtype, monkeypatch):
     depthwise.scheme.cache_clear()
     depthwise._placed.cache_clear()
     size, kernel, options = SIDE_BY_SIDE[case]
-    rng = np.random.default_rng(0)
-    x, w, bias = (rng.standard_normal(shape) for shape in ((2, groups, *size), (groups, 1, *kernel), groups))
-    if dtype in ("i8", "object"):
-        x, w, bias = (np.rint(4 * of).astype("i8") for of in (x, w, bias))
-    x, w, bias = (of.astype(dtype) for of in (x, w, bias))
+    x, w, bias = drawn(dtype, (2, groups, *size), (groups, 1, *kernel), groups)
     last = np.ascontiguousarray(np.moveaxis(x, 1, -1))
     for function in (tconv.conv_transpose, tconv.conv) if options.get("padding") == "same" else (tconv.conv_transpose,):
         want = function(x, w, bias, groups=groups, method="depthwise", **options)
@@ -118,11 +123,7 @@ def test_one_channel_becomes_many_side_by_side(case, channels, dtype, monkeypatc
     depthwise.scheme.cache_clear()
     depthwise._placed.cache_clear()
     size, kernel, options = SIDE_BY_SIDE[case]
-    rng = np.random.default_rng(0)
-    x, w, bias = (rng.standard_normal(shape) for shape in ((2, 1, *size), (1, channels, *kernel), channels))
-    if dtype in ("i8", "object"):
-        x, w, bias = (np.rint(4 * of).astype("i8") for of in (x, w, bias))
-    x, w, bias = (of.astype(dtype) for of in (x, w, bias))
+    x, w, bias = drawn(dtype, (2, 1, *size), (1, channels, *kernel), channels)
     last = np.moveaxis(x, 1, -1)
     for function in (tconv.conv_transpose, tconv.conv) if options.get("padding") == "same" else (tconv.conv_transpose,):
         given = np.moveaxis(w, 0, 1) if function is tconv.conv else w

@@ -67,7 +67,7 @@ def scheme(problem: Problem, together: int = 1) -> Scheme | None:
     lanes, itemsize = lanes_of(problem.dtype), 8 if problem.dtype == "object" else np.dtype(problem.dtype).itemsize
     *outer, last = axes
     lows, reaches = zip(*map(_reach, axes), strict=True)
-    slack = VECTORS * lanes
+    slack = VECTORS[0] * lanes
     parts = list(product(*(axis.parts for axis in axes)))
     line = together * (last.count + reaches[-1])
     steps = [line * prod(axis.count + reach for axis, reach in zip(axes[a + 1 : -1], reaches[a + 1 : -1], strict=True))

@@ -27,8 +27,7 @@ from tconv.kernels.vectors import INT, data_of, expect, load_vector, multiply_ad
 from tconv.kernels.workers import claim, worker
 
 ROWS = 4  # of a tile
-VECTORS = 4  # of each row, at most
-CHANNEL_VECTORS = (4, 2, 1)  # the same, of channels
+VECTORS = (4, 2, 1)  # of each row: as many as are left
 LONGEST = 4  # taps of a run
 
 
@@ -151,15 +150,15 @@ def _of_rows(builder: ir.IRBuilder, rows: ir.Value) -> Iterator[tuple[int, ir.Va
 
 def _of_columns(builder: ir.IRBuilder, columns: ir.Value, lanes: int) -> Iterator[tuple[int, ir.Value]]:
     """Loops over ``columns``, some vectors at a time, then fewer; in each, how many, and the first column."""
-    done, count = INT(0), VECTORS
-    while count:  # one vector less takes as long
+    done = INT(0)
+    for count in VECTORS:  # one vector less takes as long
         width = INT(lanes * count)
         more = INT(lanes * max(1, count // 2) - 1)
         fitting = builder.sdiv(builder.add(builder.sub(columns, done), more), width)
         end = builder.add(done, builder.mul(fitting, width))
         with cgutils.for_range_slice(builder, done, end, width, intp=INT) as (column, _):
             yield count, column
-        done, count = end, count // 2
+        done = end
 
 
 @intrinsic
@@ -235,7 +234,7 @@ def _summed_channels(
 
         summed = builder.append_basic_block("summed")
         choice = builder.switch(builder.add(builder.mul(vectors, INT(2)), alike), summed)
-        for width, one in product(CHANNEL_VECTORS, (0, 1)):
+        for width, one in product(VECTORS, (0, 1)):
             block = builder.append_basic_block(f"channels_{width}_{one}")
             choice.add_case(INT(2 * width + one), block)
             builder.position_at_end(block)
@@ -379,7 +378,7 @@ def _write_channels(shape, axes, segments, rows, at, offsets, lines, plane, turn
             row, some = _tile_at(rows, number)
             block = 0
             while block < width:
-                vectors = CHANNEL_VECTORS[0]
+                vectors = VECTORS[0]
                 while vectors > 1 and vectors * lanes > width - block:
                     vectors //= 2
                 begin = min(block, width - vectors * lanes)
