@@ -115,11 +115,11 @@ def ways(problem: Problem, threads: int) -> Iterator[Way]:
 
     def of_engine(name: str, found: scheme.Scheme, predict: Callable[[], float]) -> Iterator[Way]:
         if found.packed_size <= HUGE:
-            packed = engine.prepare(problem, found, w, threads)
+            packed = engine.prepare(found, w, threads)
             assert packed is not None
             yield Way(problem, name, lambda: engine.forward(found, packed, x, None, y, threads), predict)
             if FEW <= found.packed_size <= MANY:
-                pack = partial(engine.prepare, problem, found, w, threads)
+                pack = partial(engine.prepare, found, w, threads)
                 yield Way(problem, f"{name}, packing", pack, lambda: 1e9 * engine.cost(problem, found, 1).preparing)
 
     for one in cut.cuts(problem):

@@ -9,16 +9,16 @@ from typing import NamedTuple
 import numpy as np
 
 from tconv.algorithms.cost import Cost
+from tconv.algorithms.packing import ITEMS, Rows, pack
 from tconv.algorithms.rates import RATES
 from tconv.algorithms.scheme import Scheme
 from tconv.geometry import Problem
-from tconv.kernels import columns, pack, polyphase, rearrange, weights
-from tconv.kernels.tile import CHANNEL_VECTORS, POSITION_ROWS
+from tconv.kernels import columns, polyphase, rearrange
 from tconv.kernels.workers import Job, Scratch, Single
-from tconv.memory import Flat, ascending, flat, give_back, lent_empty, workspace
+from tconv.memory import Flat, ascending, flat, give_back, workspace
 from tconv.taps import multiplications
 
-FEW_OUT, FEW_IN = 8, 18  # channels with which packing transformed weights takes twice what it does with many
+FEW_OUT, FEW_IN = 12, 4  # channels with which packing transformed weights takes twice what it does with many
 SERIAL = 4e4  # nanoseconds below which waking a second thread costs more than it saves
 
 
@@ -37,59 +37,34 @@ def cost(problem: Problem, scheme: Scheme, threads: int) -> Cost:
     scratch = (scheme.sums_size + scheme.panel_size) * itemsize + scheme.most_copies * columns.COPY_FIELDS * 8
     workspace = copied + threads * scratch
     moved = int(sum(sizes)) * itemsize + 2 * copied + scheme.packed_size * itemsize
-    packing = (_transforming(problem) if scheme.matrices else RATES.pack) * scheme.packed_size
+    packing = RATES.start_pack + (_transforming(problem) if scheme.matrices else RATES.pack) * scheme.packed_size
     return Cost(operations, moved, workspace, 1e-9 * scheme.cut.time, threads, 1e-9 * packing)
 
 
 def _transforming(problem: Problem) -> float:
     """What a weight takes to be transformed and packed: the less, the more channels its rows and its item have."""
-    return RATES.pack_transformed * (1 + FEW_OUT / problem.channels_out + FEW_IN / min(pack.ITEM, problem.channels_in))
+    return RATES.pack_transformed * (1 + FEW_OUT / problem.channels_out + FEW_IN / min(ITEMS[0], problem.channels_in))
 
 
-def prepare(problem: Problem, scheme: Scheme, w: np.ndarray, threads: int) -> Flat | None:
-    """The weights in the order in which tiles read them; None if one is not finite.
-
-    The zeros around the input must not meet an inf or nan, so such weights are for an algorithm without them.
-    """
-    memory, steps = flat(ascending(_expanded(w) if scheme.cut.parts == 2 else w[:, :, :, None]))
-    packed, _ = flat(lent_empty(scheme.packed_size, memory.dtype))
-    items = problem.groups * ceil(scheme.shape.channels_in / pack.ITEM)
-    kernel = weights.pack_transformed if scheme.matrices else pack.pack
-    spoiled = kernel(_packing(scheme, steps, min(threads, items)), _key(scheme), memory, packed)
-    return None if spoiled else packed
+def prepare(scheme: Scheme, w: np.ndarray, threads: int) -> Flat | None:
+    """The weights in the order in which tiles read them; None if one is not finite."""
+    return pack(_rows(scheme), _expanded(w) if scheme.cut.parts == 2 else w[:, :, :, None], threads)
 
 
 @lru_cache(maxsize=128)
-def _packing(scheme: Scheme, steps: tuple[int, ...], workers: int) -> Job:
-    """What packing is told: steps are those of weights by group, in, out and part, and by axis."""
-    strides, by_axis = steps[:4], steps[4:]
-    highest = max(POSITION_ROWS[0], CHANNEL_VECTORS[0] * scheme.shape.lanes)
-    most_taps = int(scheme.segments[:, columns.DEPTH].max()) // scheme.shape.channels_in
-    own: tuple[Scratch, ...] = ((np.int64, (highest * most_taps,)),)
-    transforms = []
-    if scheme.matrices:
-        transforms.append(_transforms(scheme.matrices, strides, by_axis))
-        taps, rows = zip(*(matrix.shape for matrix in scheme.matrices), strict=True)
-        channels = scheme.shape.channels_out
-        between = channels * max(prod(rows[:a]) * prod(taps[a:]) for a in range(len(taps)))
-        step = pack.ITEM * channels
-        own = (*own, (scheme.dtype, (2, between)), (scheme.dtype, (prod(rows) * step,)))
-        strides, by_axis = (0, channels, 1, 0), tuple(prod(rows[a + 1 :]) * step for a in range(len(rows)))
-    tables = (scheme.sections, scheme.blocks, scheme.segments, scheme.streams)
-    same = (scheme.shape, *tables, scheme.taps @ np.array(by_axis), np.array(strides), *transforms)
-    return Job(same, 2, own, workers, workers)
-
-
-def _transforms(
-    matrices: tuple[np.ndarray, ...], strides: tuple[int, ...], by_axis: tuple[int, ...]
-) -> weights.Transforms:
-    taps, rows = (np.array(sizes) for sizes in zip(*(matrix.shape for matrix in matrices), strict=True))
-    table = np.zeros((len(matrices), max(taps), max(rows)), matrices[0].dtype)
-    places = np.zeros(1, np.int64)
-    for room, matrix, step in zip(table, matrices, by_axis, strict=True):
-        room[: matrix.shape[0], : matrix.shape[1]] = matrix
-        places = np.add.outer(places, step * np.arange(matrix.shape[0])).reshape(-1)
-    return weights.Transforms(table, taps, rows, np.array(strides), places)
+def _rows(scheme: Scheme) -> Rows:
+    return Rows(
+        channels_in_lanes=scheme.shape.channels_in_lanes,
+        lanes=scheme.shape.lanes,
+        dtype=scheme.dtype,
+        weights=scheme.shape.weights,
+        sections=scheme.sections,
+        blocks=scheme.blocks,
+        segments=scheme.segments,
+        streams=scheme.streams,
+        taps=scheme.taps,
+        matrices=scheme.matrices,
+    )
 
 
 def _key(scheme: Scheme) -> str | None:

@@ -188,17 +188,16 @@ def cost(problem: Problem, threads: int) -> Cost:
 
 
 def prepare(problem: Problem, w: np.ndarray, threads: int) -> Flat:
-    """The weights as rows of taps and channels out, in panels."""
+    """The weights as rows of channels out and taps, in panels."""
     best = scheme(problem)
-    spatial = range(3, w.ndim - 1)
-    rows = w.transpose(0, *spatial, 2, w.ndim - 1, 1).reshape(problem.groups, best.rows, problem.channels_in)
+    rows = w.reshape(problem.groups, problem.channels_in, best.rows)
     packed = lent_empty(problem.groups * best.overlap.weights, w.dtype)
     packed[:] = 0
     by_group = packed.reshape(problem.groups, -1)
     row = at = 0
     while row < best.rows:
         height = panel_height(0, best.overlap.lanes, best.rows - row)
-        used = rows[:, row : row + height].swapaxes(1, 2)
+        used = rows[:, :, row : row + height]
         panel = by_group[:, at : at + height * problem.channels_in].reshape(problem.groups, -1, height)
         panel[:, :, : used.shape[2]] = used
         row += height

@@ -40,7 +40,7 @@ def cost(problem: Problem, threads: int) -> Cost:
 def prepare(problem: Problem, w: np.ndarray, threads: int) -> Flat | None:
     """The weights packed; None if one is not finite."""
     best = scheme(problem, threads)
-    return flat(np.empty(0, w.dtype))[0] if best is None else engine.prepare(problem, best, w, threads)
+    return flat(np.empty(0, w.dtype))[0] if best is None else engine.prepare(best, w, threads)
 
 
 def forward(

@@ -76,7 +76,8 @@ class Rates:
     spectra: float
     block_copy: float
     block: float
-    # Packing, once for a layer: a weight, one that is transformed first, one of overlap and add.
+    # Packing, once for a layer: to start, a weight, one that is transformed first, one of overlap and add.
+    start_pack: float
     pack: float
     pack_transformed: float
     pack_rows: float
@@ -116,7 +117,7 @@ GRANITE_RAPIDS = Rates(
     tap=0.26, line=53, line_vector=2.6, plane=0.45,
     column_add=1.0, column_gather=1.0, column_weight=0.25, column_fill=0.05,
     level=0.44, spectra=0.7, block_copy=2.1, block=1e5,
-    pack=2.0, pack_transformed=2.0, pack_rows=4.0,
+    start_pack=1.2e4, pack=1.0, pack_transformed=1.55, pack_rows=4.0,
 )  # fmt: skip
 ZEN_3 = Rates(  # of 32-byte vectors, three to a tile's row; the first rate of each kind of tile is never used
     panel=(5.0, 2.5, 1.43, 1.07), narrow=1.07, channels=(4.7, 2.36, 2.0), start=86, start_rows=89, start_listed=20,
@@ -128,7 +129,7 @@ ZEN_3 = Rates(  # of 32-byte vectors, three to a tile's row; the first rate of e
     tap=0.36, line=71, line_vector=3.6, plane=0.61,
     column_add=1.0, column_gather=1.0, column_weight=0.25, column_fill=0.05,
     level=0.44, spectra=0.7, block_copy=2.1, block=1e5,
-    pack=2.5, pack_transformed=2.7, pack_rows=5.0,
+    start_pack=1.2e4, pack=1.25, pack_transformed=2.1, pack_rows=5.0,
 )  # fmt: skip
 ZEN_4 = Rates(
     panel=(6.7, 3.3, 1.8, 1.2), narrow=2.21, channels=(7.0, 3.5, 1.9), start=37.6, start_rows=56, start_listed=12.6,
@@ -140,7 +141,7 @@ ZEN_4 = Rates(
     tap=0.37, line=26, line_vector=1.2, plane=0.37,
     column_add=1.0, column_gather=1.0, column_weight=0.25, column_fill=0.05,
     level=0.426, spectra=0.751, block_copy=2.05, block=1e5,
-    pack=1.31, pack_transformed=1.2, pack_rows=8.0,
+    start_pack=1.2e4, pack=0.65, pack_transformed=1.25, pack_rows=8.0,
 )  # fmt: skip
 
 

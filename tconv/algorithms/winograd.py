@@ -57,7 +57,7 @@ def cost(problem: Problem, threads: int) -> Cost:
 
 def prepare(problem: Problem, w: np.ndarray, threads: int) -> Flat | None:
     """The weights, transformed along each axis and packed; None if one is not finite."""
-    return engine.prepare(problem, patched(problem, threads).scheme, w, threads)
+    return engine.prepare(patched(problem, threads).scheme, w, threads)
 
 
 def forward(

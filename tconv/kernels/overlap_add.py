@@ -98,8 +98,8 @@ def _multiply(overlap, rows, columns, panel, offsets, w, at, products):
 def _add(overlap, phases, lines, shifts, columns, position, products, sums):
     """Add each row of products where its tap puts it; ``lines`` says where the lines of the outer taps are."""
     row = 0
-    for tap in range(overlap.taps):
-        for channel in range(overlap.channels_out):
+    for channel in range(overlap.channels_out):
+        for tap in range(overlap.taps):
             line = (lines[tap] * overlap.channels_out + channel) * phases
             for j in range(overlap.kernel):
                 at = (line + shifts[PHASE, j]) * overlap.pitch + position + shifts[SHIFT, j]

@@ -1,4 +1,8 @@
-"""Weights for Winograd's algorithm: transformed along each axis, and packed while they are at hand."""
+"""Weights of a few channels in, brought into one order before they are packed: by channel in, tap, channel out.
+
+Then what rows of packed weights hold lies side by side, and is copied by vectors. For Winograd's algorithm the taps are
+transformed on the way, axis after axis.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +11,85 @@ from typing import NamedTuple
 import numpy as np
 
 from tconv.kernels.launch import called
-from tconv.kernels.pack import ITEM, pack_channels
-from tconv.kernels.workers import claim, worker
+from tconv.kernels.turn import turn
+
+# What lies side by side in the given weights: channels out, so that they can stay as they are; the taps of one channel
+# in after those of the one before; the taps; channels in; nothing.
+OUT, ALL, TAPS, IN, NOTHING = range(5)
+
+
+class Packing(NamedTuple):
+    """What is packed, and how the weights lie in memory, counted in elements."""
+
+    lanes: int
+    channels_in_lanes: int  # for tiles that have channels in the lanes
+    groups: int
+    channels_in: int
+    channels_out: int
+    parts: int  # complex parts of the output: channels of their own
+    weights: int  # packed, of one group of channels
+    item: int  # channels in that are packed at a time
+    order: int
+    size: int  # from the first weight to the last
+    group: int  # strides
+    step_in: int
+    step_out: int
 
 
 class Transforms(NamedTuple):
-    """How weights are transformed."""
+    """How taps are transformed."""
 
     matrices: np.ndarray  # [axis, tap, row]
-    taps: np.ndarray  # of each axis
+    taps: np.ndarray  # of each axis, or none
     rows: np.ndarray  # of each axis
-    strides: np.ndarray  # of the weights, by group, channel in, channel out, part
-    places: np.ndarray  # of the taps
 
 
 @called
-def _along(before, matrix, taps, rows, after, source, target, to, step):
+def _turn_block(packing, columns, w, at, room, to, pitch):
+    """``room[to + i * pitch + c] = w[at + i + c * step_out]`` for ``columns`` numbers i, and every channel out c.
+
+    A few columns count as many as a square has: what is written after them is not meant to last.
+    """
+    lanes, rows, step = packing.lanes, packing.channels_out * packing.parts, packing.step_out
+    wide = max(columns, lanes)
+    squares = columns > 1 and rows >= lanes
+    for i in range(0, columns, lanes):
+        left = min(i, wide - lanes)
+        for j in range(0, rows, lanes):
+            row = min(j, max(0, rows - lanes))
+            first = at + left + row * step
+            if squares and first + (lanes - 1) * step + lanes <= packing.size:
+                turn(lanes, w, first, step, room, to + left * pitch + row, pitch)
+            else:
+                for c in range(min(rows, lanes)):
+                    for n in range(min(columns - left, lanes)):
+                        room[to + (left + n) * pitch + row + c] = w[first + n + c * step]
+
+
+@called
+def stage(packing, places, source, count, w, room):
+    """The weights of ``count`` channels in, of which the first lie ``source`` elements after the tap's place."""
+    taps = places.shape[0]
+    out = packing.channels_out * packing.parts
+    if packing.order == ALL:
+        _turn_block(packing, count * taps, w, source, room, 0, out)
+    elif packing.order == IN:
+        for tap in range(taps):
+            _turn_block(packing, count, w, source + places[tap], room, tap * out, taps * out)
+    else:
+        together = taps if packing.order == TAPS else 1
+        for channel in range(count):
+            for tap in range(0, taps, together):
+                at = source + channel * packing.step_in + places[tap]
+                _turn_block(packing, together, w, at, room, (channel * taps + tap) * out, out)
+
+
+@called
+def _along(before, matrix, taps, rows, after, source, target):
     """Sums of blocks: ``target[i, r, j] = sum over t of matrix[t, r] * source[i, t, j]`` for ``after`` numbers j."""
     for i in range(before):
         for r in range(rows):
-            at = to + (i * rows + r) * step
+            at = (i * rows + r) * after
             sums = target[at : at + after]
             begun = False
             for t in range(taps):
@@ -47,51 +110,15 @@ def _along(before, matrix, taps, rows, after, source, target, to, step):
 
 
 @called
-def _transform_channel(transforms, channels_out, source, w, between, room, to, step):
-    """One channel in, axis after axis, channels out side by side; in the end rows lie ``step`` apart from ``to`` on."""
+def transform(transforms, taps, out, staged, between, room):
+    """One channel in, axis after axis, from ``staged`` to ``room``, channels out side by side in both."""
     axes = transforms.taps.shape[0]
-    for tap in range(transforms.places.shape[0]):
-        for channel in range(channels_out):
-            between[0, tap * channels_out + channel] = w[
-                source + transforms.places[tap] + channel * transforms.strides[2]
-            ]
-    before, after = 1, transforms.places.shape[0] * channels_out
+    before, after = 1, taps * out
+    source = staged
     for a in range(axes):
+        target = room if a + 1 == axes else between[a % 2]
         taps, rows = transforms.taps[a], transforms.rows[a]
         after //= taps
-        if a + 1 < axes:
-            _along(before, transforms.matrices[a], taps, rows, after, between[a % 2], between[(a + 1) % 2], 0, after)
-        else:
-            _along(before, transforms.matrices[a], taps, rows, after, between[a % 2], room, to, step)
+        _along(before, transforms.matrices[a], taps, rows, after, source, target)
         before *= rows
-
-
-@worker
-def pack_transformed(
-    shape, sections, blocks, segments, streams, taps, strides, transforms, places, between, room, rank, counters,
-    w, packed,
-):  # fmt: skip
-    """The same as ``pack.pack``, for weights that are transformed first.
-
-    ``taps`` and ``strides`` are about transformed weights: ``[*rows, in, out]`` for a few channels in, which are made
-    in ``room``; ``between`` holds what is between two axes.
-    """
-    spoiled = 0
-    chunks = (shape.channels_in + ITEM - 1) // ITEM
-    item, stop = claim(counters, rank, shape.groups * chunks, 1)
-    while item < stop:
-        group = item // chunks
-        first = (item - group * chunks) * ITEM
-        end = min(first + ITEM, shape.channels_in)
-        for channel in range(first, end):
-            source = group * transforms.strides[0] + channel * transforms.strides[1]
-            _transform_channel(
-                transforms, shape.channels_out, source, w, between, room, (channel - first) * shape.channels_out,
-                ITEM * shape.channels_out,
-            )  # fmt: skip
-        spoiled |= pack_channels(
-            group, first, end, first, shape, sections, blocks, segments, streams, taps, strides, room, packed, places
-        )
-        item, stop = claim(counters, rank, shape.groups * chunks, 1)
-    if spoiled:
-        counters[0] = 1
+        source = target
