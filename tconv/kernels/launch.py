@@ -47,7 +47,7 @@ def cached(compiler: Callable[..., Any], function: Callable[..., None]) -> Any:
 
 def compiled(function: Callable[..., None]) -> Any:
     """A parallel kernel, compiled when first called and kept on disk."""
-    return cached(numba.njit(parallel=True, **WHOLE), function)
+    return cached(numba.njit(parallel=True, no_cfunc_wrapper=True, **WHOLE), function)
 
 
 def serial(function: Callable[..., None]) -> Any:
@@ -103,9 +103,11 @@ class _PartCompiler(_KernelCompiler):
     made = _Part
 
 
+# Of what is only called by its address: Python's way to call the engine would be a fourteenth of its code.
+BY_ADDRESS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 WHOLE = {"nogil": True, "error_model": "numpy", "pipeline_class": _KernelCompiler}
 # Of what only kernels call. They keep no arrays, so that references need not be counted.
-CALLED = {"no_cfunc_wrapper": True, "_nrt": False, "pipeline_class": _PartCompiler}
+CALLED = {**BY_ADDRESS, "_nrt": False, "pipeline_class": _PartCompiler}
 # The same as part of the kernel that calls it: a call passes every field of every argument, which small tiles feel.
 INLINED = {"forceinline": True, **CALLED}
 

@@ -17,7 +17,7 @@ from llvmlite import ir
 from numba import prange, types
 from numba.extending import intrinsic, register_jitable
 
-from tconv.kernels.launch import WHOLE, cached, called, compiled, launch
+from tconv.kernels.launch import BY_ADDRESS, WHOLE, cached, called, compiled, launch
 from tconv.kernels.vectors import take
 from tconv.memory import LINE, OBJECT_BYTES, Flat, address_of, give_back, workspace
 
@@ -75,7 +75,7 @@ class Worker:
 
     def __init__(self, function: Callable[..., None]) -> None:
         self._function = function
-        self._dispatcher = cached(numba.njit(no_cfunc_wrapper=True, _nrt=False, **WHOLE), function)
+        self._dispatcher = cached(numba.njit(_nrt=False, **BY_ADDRESS, **WHOLE), function)
         self._compiled: dict[Any, tuple[int, int]] = {}
 
     def __call__(self, job: Job, key: Any, *given: Flat) -> int:
@@ -309,9 +309,9 @@ def _alone_of_arrays(job, memory, a, b, c, d):
     return _alone(job, memory, _first(a), _first(b), _first(c), _first(d))
 
 
-_enter = cached(numba.njit(nogil=True, no_cfunc_wrapper=True), _enter)
-_alone = cached(numba.njit(nogil=True), _alone)
-_alone_of_arrays = cached(numba.njit(nogil=True), _alone_of_arrays)
+_enter = cached(numba.njit(nogil=True, **BY_ADDRESS), _enter)
+_alone = cached(numba.njit(nogil=True, no_cfunc_wrapper=True), _alone)
+_alone_of_arrays = cached(numba.njit(nogil=True, no_cfunc_wrapper=True), _alone_of_arrays)
 
 
 @compiled
