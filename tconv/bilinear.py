@@ -80,7 +80,8 @@ class BilinearMap:
     def forward(self, dtype: str) -> Roles:
         """From x and w to y."""
         channels = self.groups, self.channels_in, self.channels_out
-        problem = Problem(self.operator, self.batch, *channels, self.axes, dtype, self.accuracy)
+        last = self._channels_last
+        problem = Problem(self.operator, self.batch, *channels, self.axes, dtype, self.accuracy, last)
         return Roles(problem, self._x("NGC"), self._w("GIO"), self._y("NGC"), self.bias)
 
     def input_vjp(self, dtype: str) -> Roles:
@@ -88,7 +89,7 @@ class BilinearMap:
         other: Operator = "conv" if self.operator == "conv_transpose" else "conv_transpose"
         axes = tuple(input_vjp_axis(axis) for axis in self.axes)
         channels = self.groups, self.channels_out, self.channels_in
-        problem = Problem(other, self.batch, *channels, axes, dtype, self.accuracy)
+        problem = Problem(other, self.batch, *channels, axes, dtype, self.accuracy, self._channels_last)
         return Roles(problem, self._y("NGC"), self._w("GOI"), self._x("NGC"), None)
 
     def weight_vjp(self, dtype: str) -> Roles:
@@ -106,6 +107,11 @@ class BilinearMap:
             channels = self.channels_in, self.channels_out
         problem = Problem("conv", channels[0], self.groups, self.batch, channels[1], axes, dtype, self.accuracy)
         return Roles(problem, large, small, w, None)
+
+    @property
+    def _channels_last(self) -> bool:
+        """In ``layout``; where x and y have one channel it makes no difference."""
+        return self.layout.after.endswith("C") and self.groups * max(self.channels_in, self.channels_out) > 1
 
     def _x(self, order: str) -> View:
         sizes = {"N": self.batch, "G": self.groups, "C": self.channels_in}

@@ -67,6 +67,7 @@ class Problem:
     axes: tuple[Axis, ...]
     dtype: str  # in which the kernels compute: float32 ... complex128, int32, int64, object
     accuracy: str = "direct"  # one of `ACCURACIES`
+    channels_last: bool = False  # whether those of a position lie side by side, in x and y; what is quickest depends
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,7 @@ class PhasedAxis:
     split: int  # of the inputs: part r holds x[split * m + r]
     parts: tuple[int, ...]  # which of them are read
     length: int  # of each part
+    size_in: int  # of all
     origin: int
     first: int
     count: int
@@ -130,6 +131,7 @@ def _place(axis: Axis, taps: dict[int, list[Tap]], stride: int, split: int, orig
         split=split,
         parts=tuple(sorted({tap.part for p in phases for tap in p.taps})),
         length=length,
+        size_in=axis.size_in,
         origin=origin,
         first=first,
         count=count,

@@ -86,21 +86,22 @@ def test_an_infinity_stays_where_it_belongs(case, monkeypatch):
     ("dtype", "channels_in", "channels_out"),
     [("float32", 1, 1), ("float32", 19, 21), ("float32", 32, 16), ("complex64", 3, 5), ("object", 3, 3)],
 )
+@pytest.mark.parametrize("last", ["xy", "x", "y"])
 @pytest.mark.parametrize("case", SMALL)
-def test_channels_last(case, dtype, channels_in, channels_out, operator):
-    """Input and result with their channels side by side, as many as vectors hold and others."""
+def test_channels_last(case, dtype, channels_in, channels_out, operator, last):
+    """Input or result with their channels side by side, as many as vectors hold and others."""
     p = replace(of(operator, SMALL[case], dtype), channels_in=channels_in, channels_out=channels_out)
-    check(p, threads=(1,), last=True)
+    check(p, threads=(1,), last=last)
 
 
-def check(p, threads, operands=None, last=False):
+def check(p, threads, operands=None, last=""):
     operands = operands or small_integers(p, 0)
     want = expected_by_taps(p, operands if p.dtype == "object" else doubled(operands)).astype(p.dtype)
-    if last:
+    if "x" in last:
         operands = operands._replace(x=channels_last(operands.x))
     for cut in cuts(p):
         for count in threads:
-            got = engine(p, cut, operands, count, channels_last(np.empty_like(want)) if last else None)
+            got = engine(p, cut, operands, count, channels_last(np.empty_like(want)) if "y" in last else None)
             np.testing.assert_array_equal(got, want, err_msg=f"{cut.choice}, {count} threads", strict=True)
 
 

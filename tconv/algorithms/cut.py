@@ -122,9 +122,20 @@ class Cut:
     time: float  # nanoseconds on one core, predicted
 
     @property
+    def splits(self) -> tuple[int, ...]:
+        """Into how many parts a copy sorts the inputs of each axis; lists of positions need no such copy."""
+        return tuple(1 if self.choice.channels_in_lanes else axis.split for axis in self.axes)
+
+    @property
+    def part_combinations(self) -> tuple[tuple[int, ...], ...]:
+        """Of the parts that are read, on all axes."""
+        parts = (axis.parts if n == axis.split else (0,) for axis, n in zip(self.axes, self.splits, strict=True))
+        return tuple(product(*parts))
+
+    @property
     def pitches(self) -> tuple[int, ...]:
-        """Places on each axis of a copy of the input."""
-        return tuple(axis.length for axis in self.axes)
+        """Places on each axis of a copy of the input, of one part."""
+        return tuple(ceil(axis.size_in / split) for axis, split in zip(self.axes, self.splits, strict=True))
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -177,12 +188,11 @@ class Cut:
     @property
     def rearranged(self) -> bool:
         """Whether the input has to be copied, whatever its layout."""
-        return self.parts > 1 or any(axis.split > 1 for axis in self.axes)
+        return self.parts > 1 or max(self.splits) > 1
 
-    @property
-    def copied(self) -> bool:
-        """Whether it has to be copied if it lies channels first."""
-        return self.rearranged or self.choice.channels_in_lanes
+    def copied(self, channels_last: bool) -> bool:
+        """Whether it has to be copied in such a layout."""
+        return self.rearranged or self.choice.channels_in_lanes != channels_last
 
 
 def lanes_of(dtype: str) -> int:
@@ -302,7 +312,7 @@ def predicted(problem: Problem, cut: Cut) -> float:
     gathering = copying = starting = turning = 0.0
     if choice.channels_in_lanes:
         products = sum(_listed_time(problem, cut, group) for group in cut.groups)
-        turning = RATES.turn * positions * cut.rows
+        turning = 0.0 if problem.channels_last else RATES.turn * positions * cut.rows
     else:
         of_tile = sum(
             _tile_time(False, lanes, group.lines, group.block_lines, group.steps(depth)) + RATES.start_rows
@@ -315,14 +325,17 @@ def predicted(problem: Problem, cut: Cut) -> float:
             longer = positions // counts[-1] * ((counts[-1] + cut.reach) // lanes + 1)
         gathering = RATES.gather * longer * depth * min(gathered_rows(cut))
     lines = sum(group.lines for group in cut.groups)
-    writing = (
-        runs * (RATES.write_run * lines + weaving(len(cut.streams), lanes) * cut.rows)
-        if cut.dense
-        else positions * RATES.write_element * cut.rows
-    )
-    if cut.copied:
-        element = RATES.copy if not choice.channels_in_lanes else RATES.scatter if cut.rearranged else RATES.turn
-        parts = prod(len(axis.parts) for axis in cut.axes)
+    if problem.channels_last and cut.parts == 1:
+        writing = spreading(choice.channels_in_lanes, lanes, positions, runs, problem.channels_out, cut.rows)
+    elif cut.dense and not problem.channels_last:
+        writing = runs * (RATES.write_run * lines + weaving(len(cut.streams), lanes) * cut.rows)
+    else:
+        writing = positions * RATES.write_element * cut.rows
+    if cut.copied(problem.channels_last):
+        element = RATES.turn
+        if cut.rearranged:
+            element = RATES.scatter if choice.channels_in_lanes or problem.channels_last else RATES.copy
+        parts = len(cut.part_combinations)
         starting = RATES.start_copy
         copying = element * problem.batch * depth * prod(cut.pitches) * parts
     weights = problem.groups * depth * cut.weights
@@ -332,6 +345,18 @@ def predicted(problem: Problem, cut: Cut) -> float:
         weighing = reading(problem, weights, problem.batch * cut.columns)
     each = products + gathering + turning + writing + copying
     return starting + problem.groups * each + weighing + moving(problem)
+
+
+def spreading(side_by_side: bool, lanes: int, positions: int, runs: int, channels: int, rows: int) -> float:
+    """What ``rows`` sums of each position take to be written where the channels of an output lie side by side.
+
+    If those of sums do, too, they are copied position by position; else squares of them are turned, which takes half
+    of what inputs take, as sums are near.
+    """
+    phases, vectors = rows // channels, ceil(channels / lanes)
+    if side_by_side:
+        return positions * phases * (RATES.write_run + RATES.write_vector * vectors)
+    return runs * phases * vectors * (RATES.write_run + RATES.turn * lanes**2 / 2)
 
 
 def moving(problem: Problem) -> float:

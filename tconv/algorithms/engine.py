@@ -33,7 +33,7 @@ def cost(problem: Problem, scheme: Scheme, threads: int) -> Cost:
             (problem.channels_out, [axis.size_out for axis in problem.axes]),
         )
     ]
-    copied = scheme.copy_size * itemsize if scheme.cut.copied else 0
+    copied = scheme.copy_size * itemsize if scheme.cut.copied(problem.channels_last) else 0
     scratch = (scheme.sums_size + scheme.panel_size) * itemsize + scheme.most_copies * columns.COPY_FIELDS * 8
     workspace = copied + threads * scratch
     moved = int(sum(sizes)) * itemsize + 2 * copied + scheme.packed_size * itemsize

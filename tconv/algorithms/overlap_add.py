@@ -173,7 +173,8 @@ def cost(problem: Problem, threads: int) -> Cost:
     products = tiles * (each * problem.channels_in + RATES.start * count)
     outputs = problem.batch * problem.groups * problem.channels_out * prod(axis.size_out for axis in problem.axes)
     stride = problem.axes[-1].stride
-    writing = outputs / lanes * (weaving(stride, lanes) + RATES.clear * again)
+    each_vector = RATES.write_element * lanes if problem.channels_last else weaving(stride, lanes)
+    writing = outputs / lanes * (each_vector + RATES.clear * again)
     writing += outputs / problem.axes[-1].size_out * RATES.write_run
     adding = best.rows * (RATES.add * vectors + RATES.add_row * lines * ceil(columns / overlap.tile))
     time = products + vectors * RATES.gather * problem.channels_in + adding + writing

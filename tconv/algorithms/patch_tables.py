@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from itertools import product
 from math import ceil, prod
@@ -11,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tconv.algorithms.cost import LIMITS
-from tconv.algorithms.patches import Family, Group, PatchedAxis, Way, groups_of, row_chunks, ways
+from tconv.algorithms.patches import Family, Group, PatchedAxis, Way, groups_of, row_chunks, way_of, ways
 from tconv.algorithms.scheme import UNITS_AT_ONCE, UNITS_PER_THREAD, Scheme, copy_axes, engine_axes, even, order_of
 from tconv.geometry import Problem
 from tconv.kernels.columns import Shape, panel_pitch
@@ -32,9 +33,13 @@ class Patched(NamedTuple):
 
 @lru_cache(maxsize=512)
 def patched(problem: Problem, threads: int) -> Patched:
-    """The quickest way to cut ``problem`` into patches that is accurate, else the quickest; there must be one."""
+    """The quickest way to cut ``problem`` into patches that is accurate, else the quickest; there must be one.
+
+    It is the same for every layout, and so are the bits.
+    """
     limit = LIMITS[problem.accuracy]
-    best = min(ways(problem), key=lambda way: (way.loss > limit, way.cut.time))
+    chosen = min(ways(replace(problem, channels_last=False)), key=lambda way: (way.loss > limit, way.cut.time))
+    best = way_of(problem, chosen.axes)
     return Patched(best.axes, best.loss, tabulate(problem, best, row_chunks(problem, best, threads), threads))
 
 

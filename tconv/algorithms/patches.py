@@ -24,6 +24,7 @@ from tconv.algorithms.cut import (
     moving,
     panels_of_blocks,
     reading,
+    spreading,
     tiles_of,
     weaving,
 )
@@ -161,6 +162,7 @@ def patched(axis: Axis, operator: Operator, outputs: int) -> PatchedAxis | None:
         split=phased.split,
         parts=phased.parts,
         length=phased.length,
+        size_in=phased.size_in,
         origin=phased.origin - phased.stride * phased.first,
         first=0,
         count=ceil(phased.count / outputs),
@@ -190,7 +192,7 @@ class Group:
 def ways(problem: Problem) -> Iterator[Way]:
     """Every way, with what it takes."""
     for axes in patchings(problem):
-        yield _way(problem, axes)
+        yield way_of(problem, axes)
 
 
 def patchings(problem: Problem) -> Iterator[tuple[PatchedAxis, ...]]:
@@ -253,7 +255,8 @@ def groups_of(problem: Problem, axes: tuple[PatchedAxis, ...]) -> list[Group]:
     return found
 
 
-def _way(problem: Problem, axes: tuple[PatchedAxis, ...]) -> Way:
+def way_of(problem: Problem, axes: tuple[PatchedAxis, ...]) -> Way:
+    """What it takes to cut ``problem`` so."""
     last = axes[-1]
     streams = last.stride * last.outputs
     cut = Cut(
@@ -321,13 +324,17 @@ def predicted(problem: Problem, cut: Cut, axes: tuple[PatchedAxis, ...]) -> tupl
         written = positions * last.stride
         moved += done + written
         writing += group.lines * (RATES.transform * vectors * moved)
-        of_lines = RATES.write_run * positions / last.outputs + weaving(len(cut.streams), lanes) * written
-        writing += group.lines * runs * of_lines
+        if problem.channels_last:
+            rows = group.lines * written
+            writing += spreading(False, lanes, problem.batch * cut.columns, runs, problem.channels_out, rows)
+        else:
+            of_lines = RATES.write_run * positions / last.outputs + weaving(len(cut.streams), lanes) * written
+            writing += group.lines * runs * of_lines
     weights = problem.groups * depth * sum(group.lines * group.rows for group in groups_of(problem, axes))
     weights *= sum(family.rows * family.phases for family in last.families)
     copying = 0.0
-    if cut.rearranged:
-        parts = prod(len(axis.axis.parts) for axis in axes)
-        copying = RATES.start_copy + RATES.scatter * problem.batch * problem.groups * depth * prod(cut.pitches) * parts
+    if cut.copied(problem.channels_last):
+        inputs = problem.batch * problem.groups * depth * prod(cut.pitches) * len(cut.part_combinations)
+        copying = RATES.start_copy + (RATES.scatter if cut.rearranged else RATES.turn) * inputs
     elsewhere = problem.groups * (tiles * products + writing) + reading(problem, weights, columns)
     return problem.groups * gathering, copying + elsewhere + moving(problem)

@@ -86,7 +86,6 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
     """The tables of ``cut``."""
     axes = cut.axes
     order = order_of(problem, cut)
-    part_combinations = list(product(*(axis.parts for axis in axes)))
     columns = problem.batch * cut.columns
     tile_columns = slice_columns = cut.lanes * (1 if columns <= cut.lanes else POSITION_VECTORS)
     if cut.choice.channels_in_lanes:
@@ -95,7 +94,7 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         tile_columns *= max(1, min(SLICES, columns // slice_columns // TILES))
     tiles = ceil(columns / tile_columns)
     wanted = 1 if threads == 1 else ceil(UNITS_PER_THREAD * threads / (problem.groups * tiles))
-    rows = _Rows(problem, cut, part_combinations, tile_columns, slice_columns, wanted)
+    rows = _Rows(problem, cut, tile_columns, slice_columns, wanted)
     row_chunks = min(wanted, len(rows.sections))
     groups_at_once = max(1, min(GROUPS_AT_ONCE, problem.groups * tiles // (UNITS_PER_THREAD * threads)))
     units = ceil(problem.groups / groups_at_once) * tiles * row_chunks
@@ -151,8 +150,8 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         patches=SINGLE,
         order=order,
         copy_axes=copy_axes(problem, cut),
-        copy_parts=np.array(part_combinations),
-        axes=engine_axes(cut, (1,) * len(axes)),
+        copy_parts=np.array(cut.part_combinations),
+        axes=engine_axes(cut, tuple(axis.split // n for axis, n in zip(axes, cut.splits, strict=True))),
         sections=np.array(rows.sections, np.int64),
         chunks=even(rows.work, row_chunks),
         blocks=np.array(rows.blocks, np.int64),
@@ -170,7 +169,7 @@ def copy_axes(problem: Problem, cut: Cut) -> np.ndarray:
     """The table of axes for the copy of the input; its steps are known when there is an input."""
     axes = cut.axes
     sizes = [axis.size_in for axis in problem.axes]
-    return np.array([sizes, [axis.split for axis in axes], list(cut.pitches), [0] * len(axes)])
+    return np.array([sizes, list(cut.splits), list(cut.pitches), [0] * len(axes)])
 
 
 def engine_axes(cut: Cut, spans: tuple[int, ...]) -> np.ndarray:
@@ -183,11 +182,11 @@ def engine_axes(cut: Cut, spans: tuple[int, ...]) -> np.ndarray:
             axis.stride * axis.first - axis.origin,
             axis.size_out,
             0,
-            axis.first,
-            axis.length,
+            axis.first * span,
+            pitch,
             span,
         )
-        for axis, span in zip(cut.axes, spans, strict=True)
+        for axis, pitch, span in zip(cut.axes, cut.pitches, spans, strict=True)
     ]
     table: np.ndarray = np.array(rows).T
     return np.ascontiguousarray(table)
@@ -197,7 +196,7 @@ def order_of(problem: Problem, cut: Cut) -> Order:
     """Where inputs lie in a copy."""
     channels = problem.channels_in * cut.parts
     subplane = prod(cut.pitches)
-    plane = subplane * prod(len(axis.parts) for axis in cut.axes)
+    plane = subplane * len(cut.part_combinations)
     side_by_side = cut.choice.channels_in_lanes
     return Order(
         lanes=cut.lanes,
@@ -229,7 +228,6 @@ class _Rows:
         self,
         problem: Problem,
         cut: Cut,
-        parts: list[tuple[int, ...]],
         tile_columns: int,
         slice_columns: int,
         chunks: int,
@@ -248,7 +246,7 @@ class _Rows:
         self.panel_size = 0
         self._cut = cut
         self._channels = problem.channels_in * cut.parts
-        self._parts = {part: number for number, part in enumerate(parts)}
+        self._parts = {part: number for number, part in enumerate(cut.part_combinations)}
         self._last_taps = {
             phase.residue: {(tap.offset, tap.part): tap.index for tap in phase.taps} for phase in cut.axes[-1].phases
         }
@@ -290,8 +288,12 @@ class _Rows:
         if reads not in self._panels:
             first = len(self.reads)
             for taps in product(*reads):
-                part = self._parts[tuple(part for _, part in taps)]
-                self.reads.append((*(offset for offset, _ in taps), part))
+                if self._cut.choice.channels_in_lanes:
+                    places = zip(self._cut.axes, taps, strict=True)
+                    self.reads.append((*(axis.split * offset + part for axis, (offset, part) in places), 0))
+                else:
+                    number = self._parts[tuple(part for _, part in taps)]
+                    self.reads.append((*(offset for offset, _ in taps), number))
             count = len(self.reads) - first
             channels = self._channels
             if not self._cut.choice.channels_in_lanes:

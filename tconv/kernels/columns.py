@@ -167,8 +167,9 @@ def list_positions(shape, axes, section, reads, runs, n_runs, used, rows, copies
                 index = runs[q, at + a] + read[a]
                 inside = inside and index >= 0 and index < axes[SIZE, a]
             first = runs[q, at + last] + read[last]
-            low = max(0, -first)
-            high = min(runs[q, LENGTH], axes[SIZE, last] - first) if inside else low
+            span = axes[SPAN, last]
+            low = max(0, (span - 1 - first) // span)
+            high = min(runs[q, LENGTH], (axes[SIZE, last] - first + span - 1) // span) if inside else low
             for i in range(low, high):
                 copies[n, FROM] = runs[q, SOURCE] + read[last + 1] + i * axes[STEP, last]
                 copies[n, INTO] = runs[q, COLUMN] + i

@@ -62,7 +62,7 @@ from tconv.kernels.columns import (
 )
 from tconv.kernels.interleave import interleave
 from tconv.kernels.launch import called, inlined
-from tconv.kernels.spread import spread
+from tconv.kernels.spread import put_rows, spread
 from tconv.kernels.tile import (
     CHANNEL_ROWS,
     CHANNEL_VECTORS,
@@ -289,7 +289,9 @@ def _write(shape, axes, block, first_line, first_sum, lines, phases, streams, bi
 def _spread(shape, axes, block, first_line, first_sum, lines, phases, streams, bias, group, runs, n_runs, sums, y):
     """The same where channels lie side by side: the lines of one combination of outer phases at a time."""
     last = axes.shape[1] - 1
-    by_stream, by_line = block[LINES] * shape.tile_columns, shape.tile_columns
+    by_stream, by_line, by_column = block[LINES] * shape.tile_columns, shape.tile_columns, 1
+    if shape.channels_in_lanes:
+        by_stream, by_line, by_column = block[LINES], 1, _channels_pitch(shape, block)
     stride, limit, y_step = axes[STRIDE, last], axes[LIMIT, last], axes[Y_STEP, last]
     bias_at = group * shape.channels_out
     end = first_line + block[LINES]
@@ -304,17 +306,23 @@ def _spread(shape, axes, block, first_line, first_sum, lines, phases, streams, b
             for a in range(last):
                 t = runs[r, OUTER + a] + phases[phase, a]
                 seen = seen and t >= 0 and t < axes[LIMIT, a]
-            here = first_sum + runs[r, COLUMN] + (line - first_line) * by_line
+            here = first_sum + runs[r, COLUMN] * by_column + (line - first_line) * by_line
             for u in range(block[STREAMS] if seen else 0):
                 residue = streams[block[STREAM] + u, 0]
                 t = runs[r, LAST] + residue
                 low = max(0, (stride - 1 - t) // stride)
                 high = min(runs[r, LENGTH], (limit - 1 - t) // stride + 1)
-                spread(
-                    shape.lanes, count, low, high, sums, here + u * by_stream, by_line,
-                    bias, bias_at + lines[line, BIAS], y, runs[r, Y] + lines[line, TO] + residue * y_step,
-                    stride * y_step,
-                )  # fmt: skip
+                to = runs[r, Y] + lines[line, TO] + residue * y_step
+                at = here + u * by_stream
+                if shape.channels_in_lanes:
+                    put_rows(
+                        count, low, high, sums, at, by_column, bias, bias_at + lines[line, BIAS], y, to, stride * y_step
+                    )
+                else:
+                    spread(
+                        shape.lanes, count, low, high, sums, at, by_line, bias, bias_at + lines[line, BIAS],
+                        y, to, stride * y_step,
+                    )  # fmt: skip
             line += count
 
 
@@ -381,7 +389,7 @@ def forward(
                                 continue
                             sums_at = block[SUMS]
                             times = 1
-                            if shape.channels_in_lanes:
+                            if shape.channels_in_lanes and not shape.spread:
                                 sums_at = _turn_sums(shape, block, used, sums)
                             if patches.rows:
                                 spoiled = transform_sums(shape, patches, block, used, sums) or spoiled

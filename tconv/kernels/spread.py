@@ -23,6 +23,57 @@ def spread(lanes, count, low, high, sums, at, by_line, bias, bias_at, y, to, ste
             y[to + n * step + c] = bias[bias_at + c] + sums[at + c * by_line + n]
 
 
+def _early(builder: ir.IRBuilder, first: ir.Value, count: ir.Value, lanes: ir.Value) -> ir.Value:
+    """Where a vector begins: the last one earlier if it is not full, as a masked store can take 20 cycles."""
+    latest = builder.sub(count, lanes)
+    late = builder.and_(builder.icmp_signed(">", first, latest), builder.icmp_signed(">=", latest, INT(0)))
+    return builder.select(late, latest, first)
+
+
+def put_rows(count, low, high, sums, at, by_column, bias, bias_at, y, to, step):
+    """``y[to + n * step + c] = bias[bias_at + c] + sums[at + n * by_column + c]``: sums lie side by side, too."""
+    for n in range(low, high):
+        for c in range(count):
+            y[to + n * step + c] = bias[bias_at + c] + sums[at + n * by_column + c]
+
+
+@intrinsic
+def _put_rows(typing, count, low, high, sums, at, by_column, bias, bias_at, y, to, step):
+    def codegen(context, builder, signature, values):
+        count, low, high, _, at, by_column, _, bias_at, _, to, step = values
+        source, biases, target = (data_of(context, builder, signature.args[i], values[i]) for i in (3, 6, 8))
+        source, biases, target = (
+            builder.gep(base, [start]) for base, start in ((source, at), (biases, bias_at), (target, to))
+        )
+        vector = vector_type(sums)
+        lanes = INT(vector.count)
+        add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
+        many = builder.icmp_signed(">=", count, lanes)
+        with cgutils.for_range_slice(builder, low, high, INT(1), INT) as (n, _):
+            here, there = builder.mul(n, by_column), builder.mul(n, step)
+            from_, into = builder.gep(source, [here]), builder.gep(target, [there])
+            with builder.if_else(many) as (vectors, elements):
+                with vectors, cgutils.for_range_slice(builder, INT(0), count, lanes, INT) as (first, _):
+                    c = _early(builder, first, count, lanes)
+                    total = add(load_vector(builder, biases, c, vector), load_vector(builder, from_, c, vector))
+                    store_vector(builder, total, into, c)
+                with elements, cgutils.for_range_slice(builder, INT(0), count, INT(1), INT) as (c, _):
+                    total = add(builder.load(builder.gep(biases, [c])), builder.load(builder.gep(from_, [c])))
+                    builder.store(total, builder.gep(into, [c]))
+        return context.get_dummy_value()
+
+    n = types.int64
+    return types.void(n, n, n, sums, n, n, bias, n, y, n, n), codegen
+
+
+@overload(put_rows, jit_options=CALLED)
+def _choose_rows(count, low, high, sums, at, by_column, bias, bias_at, y, to, step):
+    def call(count, low, high, sums, at, by_column, bias, bias_at, y, to, step):
+        _put_rows(count, low, high, sums, at, by_column, bias, bias_at, y, to, step)
+
+    return call
+
+
 @intrinsic
 def _spread(typing, count, low, high, sums, at, by_line, bias, bias_at, y, to, step):
     def codegen(context, builder, signature, values):
@@ -32,9 +83,10 @@ def _spread(typing, count, low, high, sums, at, by_line, bias, bias_at, y, to, s
         lanes = INT(vector.count)
         add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
         with (
-            cgutils.for_range_slice(builder, INT(0), count, lanes, INT) as (first, _),
+            cgutils.for_range_slice(builder, INT(0), count, lanes, INT) as (number, _),
             cgutils.for_range_slice(builder, low, high, lanes, INT) as (column, _),
         ):
+            first = _early(builder, number, count, lanes)
             left = builder.sub(count, first)
             rows = []
             for c in range(vector.count):
