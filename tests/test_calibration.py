@@ -11,7 +11,7 @@ import pytest
 
 from tconv import calibration, cli
 from tconv.algorithms import rates
-from tconv.algorithms.rates import GRANITE_RAPIDS, RATES, ZEN_3, ZEN_4, Rates
+from tconv.algorithms.rates import GRANITE_RAPIDS, RATES, ZEN_4, ZEN_4_NARROW, Rates
 from tconv.calibration import Sample, calibrate, draw, fit, ways
 
 
@@ -25,8 +25,8 @@ def kept(monkeypatch, tmp_path):
 
 def test_what_is_written_is_read(kept):
     assert rates.read() is None
-    rates.write(ZEN_3)
-    assert rates.read() == ZEN_3
+    rates.write(ZEN_4_NARROW)
+    assert rates.read() == ZEN_4_NARROW
     assert [path.name for path in kept.parent.iterdir()] == [kept.name]
 
 
@@ -41,7 +41,7 @@ def test_what_is_written_is_read(kept):
     ],
 )
 def test_what_another_version_wrote_is_not_read(spoil, kept):
-    rates.write(ZEN_3)
+    rates.write(ZEN_4_NARROW)
     said = json.loads(kept.read_text())
     spoil(said)
     kept.write_text(json.dumps(said))
@@ -65,7 +65,7 @@ def test_where_they_are_kept(monkeypatch, tmp_path):
 
 
 def test_values_name_every_rate():
-    for row in (GRANITE_RAPIDS, ZEN_3, ZEN_4):
+    for row in (GRANITE_RAPIDS, ZEN_4_NARROW, ZEN_4):
         assert Rates.of(row.values()) == row
         assert min(row.values().values()) > 0
 

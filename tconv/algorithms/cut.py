@@ -42,6 +42,7 @@ MOST_LISTED = 2**14  # positions, in all lists of a tile: 384 KiB
 PANEL_VECTORS = (128 if NARROW else 256) * 1024 // VECTOR_BYTES  # gathered at once: a part of the second-level cache
 
 NEAR = 2**20  # bytes that stay in the second-level cache
+FAR = 4  # times as long takes a number to be copied where each is read from a cache line of its own
 CACHED = 8 * 2**20  # bytes of packed weights that stay in the last cache from call to call
 
 Reads = tuple[tuple[int, int], ...]
@@ -332,12 +333,9 @@ def predicted(problem: Problem, cut: Cut) -> float:
     else:
         writing = positions * RATES.write_element * cut.rows
     if cut.copied(problem.channels_last):
-        element = RATES.turn
-        if cut.rearranged:
-            element = RATES.scatter if choice.channels_in_lanes or problem.channels_last else RATES.copy
-        parts = len(cut.part_combinations)
+        element = copying_element(problem, cut)
         starting = RATES.start_copy
-        copying = element * problem.batch * depth * prod(cut.pitches) * parts
+        copying = element * problem.batch * depth * prod(cut.pitches) * len(cut.part_combinations)
     weights = problem.groups * depth * cut.weights
     if choice.channels_in_lanes:
         weighing = reading_listed(problem, weights)
@@ -347,16 +345,24 @@ def predicted(problem: Problem, cut: Cut) -> float:
     return starting + problem.groups * each + weighing + moving(problem)
 
 
+def copying_element(problem: Problem, cut: Cut) -> float:
+    """What each input takes to be copied to where ``cut`` wants it."""
+    if not cut.rearranged:
+        return RATES.turn
+    if cut.choice.channels_in_lanes:
+        return RATES.scatter
+    return FAR * RATES.scatter if problem.channels_last else RATES.copy
+
+
 def spreading(side_by_side: bool, lanes: int, positions: int, runs: int, channels: int, rows: int) -> float:
     """What ``rows`` sums of each position take to be written where the channels of an output lie side by side.
 
-    If those of sums do, too, they are copied position by position; else squares of them are turned, which takes half
-    of what inputs take, as sums are near.
+    If those of sums do, too, they are copied position by position; else squares of them are turned.
     """
     phases, vectors = rows // channels, ceil(channels / lanes)
     if side_by_side:
         return positions * phases * (RATES.write_run + RATES.write_vector * vectors)
-    return runs * phases * vectors * (RATES.write_run + RATES.turn * lanes**2 / 2)
+    return runs * phases * vectors * (RATES.write_run + RATES.turn * lanes**2)
 
 
 def moving(problem: Problem) -> float:

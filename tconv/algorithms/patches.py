@@ -20,6 +20,7 @@ import numpy as np
 from tconv.algorithms.cut import (
     Choice,
     Cut,
+    copying_element,
     lanes_of,
     moving,
     panels_of_blocks,
@@ -335,6 +336,6 @@ def predicted(problem: Problem, cut: Cut, axes: tuple[PatchedAxis, ...]) -> tupl
     copying = 0.0
     if cut.copied(problem.channels_last):
         inputs = problem.batch * problem.groups * depth * prod(cut.pitches) * len(cut.part_combinations)
-        copying = RATES.start_copy + (RATES.scatter if cut.rearranged else RATES.turn) * inputs
+        copying = RATES.start_copy + copying_element(problem, cut) * inputs
     elsewhere = problem.groups * (tiles * products + writing) + reading(problem, weights, columns)
     return problem.groups * gathering, copying + elsewhere + moving(problem)

@@ -105,8 +105,8 @@ class Rates:
             setattr(self, field.name, of_name if isinstance(getattr(self, field.name), tuple) else of_name[0])
 
 
-# Each was fitted to measured times of a few hundred ways to cut problems, float32, on one thread; that of Zen 4 by
-# `tconv calibrate` to 2700, on both of two.
+# Each was fitted to measured times of ways to cut problems, float32: a few hundred of them, on one thread; for Zen 4 by
+# `tconv calibrate`, 2700 with its vectors of 64 bytes and 2300 on a machine that has but 32, on both of two threads.
 GRANITE_RAPIDS = Rates(
     panel=(4.2, 3.8, 2.1, 1.8), narrow=1.8, channels=(4.2, 2.5, 1.6), start=58, start_rows=66, start_listed=9.7,
     gather=1.6, window=2.3, copy=0.13, scatter=1.05, turn=0.58, start_list=24, list=1.6, start_copy=5300,
@@ -119,17 +119,17 @@ GRANITE_RAPIDS = Rates(
     level=0.44, spectra=0.7, block_copy=2.1, block=1e5,
     start_pack=1.2e4, pack=1.0, pack_transformed=1.55, pack_rows=4.0,
 )  # fmt: skip
-ZEN_3 = Rates(  # of 32-byte vectors, three to a tile's row; the first rate of each kind of tile is never used
-    panel=(5.0, 2.5, 1.43, 1.07), narrow=1.07, channels=(4.7, 2.36, 2.0), start=86, start_rows=89, start_listed=20,
-    gather=4.3, window=6.8, copy=0.18, scatter=8.9, turn=1.07, start_list=36, list=3.6, start_copy=7100,
-    fetch=0.05, store=0.05, pass_=0.002, memory=0.107, memory_listed=0.036,
-    write_run=6.1, write_vector=0.71, write_square=1.43, write_element=9.3,
-    transform=0.36, transform_read=0.36, transform_written=0.36,
-    add=1.8, add_row=3.6, clear=5.0,
-    tap=0.36, line=71, line_vector=3.6, plane=0.61,
-    column_add=1.0, column_gather=1.0, column_weight=0.25, column_fill=0.05,
-    level=0.44, spectra=0.7, block_copy=2.1, block=1e5,
-    start_pack=1.2e4, pack=1.25, pack_transformed=2.1, pack_rows=5.0,
+ZEN_4_NARROW = Rates(  # of 32-byte vectors, three to a tile's row; the first rate of each kind of tile is never used
+    panel=(5, 2.26, 1.4, 1.07), narrow=1.33, channels=(4.41, 2.36, 1.98), start=35.9, start_rows=58.8,
+    start_listed=14.4, gather=2.37, window=4.49, copy=1.26, scatter=1.6, turn=0.616, start_list=35.3, list=2.28, start_copy=7.71e3,
+    fetch=0.0577, store=0.026, pass_=0.00244, memory=0.049, memory_listed=0.0386,
+    write_run=5.53, write_vector=0.93, write_square=2.43, write_element=0.9,
+    transform=0.415, transform_read=0.338, transform_written=0.355,
+    add=0.88, add_row=2.84, clear=2.45,
+    tap=0.336, line=38.5, line_vector=2.33, plane=0.573,
+    column_add=2.78, column_gather=1, column_weight=0.285, column_fill=0.0503,
+    level=0.525, spectra=0.784, block_copy=2.25, block=1.03e5,
+    start_pack=1.2e4, pack=0.9, pack_transformed=1.4, pack_rows=5.82,
 )  # fmt: skip
 ZEN_4 = Rates(
     panel=(6.7, 3.3, 1.8, 1.2), narrow=2.21, channels=(7.0, 3.5, 1.9), start=37.6, start_rows=56, start_listed=12.6,
@@ -148,7 +148,7 @@ ZEN_4 = Rates(
 def built_in() -> Rates:
     """Those of the processor most like this one."""
     if VECTOR_BYTES == 32:
-        return ZEN_3
+        return ZEN_4_NARROW
     return ZEN_4 if PROCESSOR.startswith("znver") else GRANITE_RAPIDS
 
 
