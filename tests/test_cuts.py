@@ -9,15 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tconv.algorithms import polyphase, scheme
+from tconv.algorithms import engine, polyphase, scheme
 from tconv.algorithms.cut import cuts
 from tconv.algorithms.scheme import tabulate
+from tconv.geometry import Axis
+from tconv.memory import flat
 from tests.cases import LARGE, SMALL
-from tests.problems import Operands, answer, axis, expected_by_taps, of, problem, small_integers
+from tests.problems import Operands, answer, axis, expected_by_taps, of, problem, shapes, small_integers
 from tests.strategies import small_problems
 
 
-def engine(p, cut, operands, threads, y=None):
+def computed(p, cut, operands, threads, y=None):
     """What the engine gives with a cut of our choice."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(polyphase, "scheme", lambda problem, _: tabulate(problem, cut, threads))
@@ -101,7 +103,7 @@ def check(p, threads, operands=None, last=""):
         operands = operands._replace(x=channels_last(operands.x))
     for cut in cuts(p):
         for count in threads:
-            got = engine(p, cut, operands, count, channels_last(np.empty_like(want)) if "y" in last else None)
+            got = computed(p, cut, operands, count, channels_last(np.empty_like(want)) if "y" in last else None)
             np.testing.assert_array_equal(got, want, err_msg=f"{cut.choice}, {count} threads", strict=True)
 
 
@@ -114,6 +116,19 @@ def channels_last(a):
 def doubled(operands):
     """The same numbers as float64 or complex128: products of whole arrays are quick in those."""
     return Operands(*(None if a is None else a.astype(np.result_type(a, np.float64)) for a in operands))
+
+
+def test_inputs_with_channels_last_are_read_where_they_lie():
+    """Lists of positions need no copy, whatever the stride, and so such a cut is the quickest."""
+    p = problem("conv", *[Axis(56, 3, 2, 1, 1, 28)] * 2, channels_in=64, channels_out=64, dtype="float32")
+    last = replace(p, channels_last=True)
+    for cut in cuts(last):
+        assert cut.copied(channels_last=True) != cut.choice.channels_in_lanes
+        found = tabulate(last, cut, 1)
+        x = channels_last(np.zeros(shapes(p)[0], "f4"))
+        source = engine._source(found, flat(x)[1], 1)
+        assert (source.copying is None) == cut.choice.channels_in_lanes
+    assert scheme.scheme(last, 1).cut.choice.channels_in_lanes
 
 
 def test_lists_of_positions_are_bounded():

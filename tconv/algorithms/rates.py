@@ -121,7 +121,8 @@ GRANITE_RAPIDS = Rates(
 )  # fmt: skip
 ZEN_4_NARROW = Rates(  # of 32-byte vectors, three to a tile's row; the first rate of each kind of tile is never used
     panel=(5, 2.26, 1.4, 1.07), narrow=1.33, channels=(4.41, 2.36, 1.98), start=35.9, start_rows=58.8,
-    start_listed=14.4, gather=2.37, window=4.49, copy=1.26, scatter=1.6, turn=0.616, start_list=35.3, list=2.28, start_copy=7.71e3,
+    start_listed=14.4,
+    gather=2.37, window=4.49, copy=1.26, scatter=1.6, turn=0.616, start_list=35.3, list=2.28, start_copy=7.71e3,
     fetch=0.0577, store=0.026, pass_=0.00244, memory=0.049, memory_listed=0.0386,
     write_run=5.53, write_vector=0.93, write_square=2.43, write_element=0.9,
     transform=0.415, transform_read=0.338, transform_written=0.355,
