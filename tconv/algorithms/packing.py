@@ -54,8 +54,7 @@ def _job(rows: Rows, shape: tuple[int, ...], steps: tuple[int, ...], threads: in
     dtype = np.dtype(rows.dtype)
     n_taps, out = prod(sizes), channels_out * parts
     places = _places(sizes, by_axis)
-    step = step_part if parts > 1 else step_out
-    order = _order(rows, places, out, step_in, step)
+    order = _order(rows, places, channels_out, step_in, step_out)
     made = [matrix.shape[1] for matrix in rows.matrices] or sizes
     fitting = ITEM_BYTES // (dtype.itemsize * out * prod(made))
     even = ceil(groups * channels_in / (ITEMS_PER_THREAD * threads))
@@ -73,12 +72,13 @@ def _job(rows: Rows, shape: tuple[int, ...], steps: tuple[int, ...], threads: in
         size=1 + sum((n - 1) * step for n, step in zip(shape, steps, strict=True)),
         group=group,
         step_in=step_in,
-        step_out=step,
+        step_out=step_out,
+        step_part=step_part,
     )
     if order == weights.OUT:
         strides, by_axis, staged = steps[:4], list(by_axis), 0
     else:  # transformed weights of channels in must not lie in the same sets of the first-level cache
-        strides = (0, prod(made) * out + (rows.lanes if rows.matrices else 0), parts, 1)
+        strides = (0, prod(made) * out + (rows.lanes if rows.matrices else 0), 1, channels_out)
         by_axis = [prod(made[a + 1 :]) * out for a in range(len(made))]
         staged = (max(item, rows.lanes) * n_taps + rows.lanes) * out
     between = max((prod(made[:a]) * prod(sizes[a:]) for a in range(1, len(rows.matrices))), default=0) * out
@@ -101,9 +101,9 @@ def _places(sizes: list[int], steps: list[int]) -> np.ndarray:
     return places
 
 
-def _order(rows: Rows, places: np.ndarray, out: int, step_in: int, step_out: int) -> int:
+def _order(rows: Rows, places: np.ndarray, channels_out: int, step_in: int, step_out: int) -> int:
     """What lies side by side."""
-    if not rows.matrices and (step_out == 1 or out < rows.lanes):
+    if not rows.matrices and (step_out == 1 or channels_out < rows.lanes):
         return weights.OUT
     if np.array_equal(places, np.arange(places.size)) and (places.size > 1 or step_in == 1):
         return weights.ALL if step_in == places.size else weights.TAPS

@@ -26,7 +26,7 @@ class Packing(NamedTuple):
     groups: int
     channels_in: int
     channels_out: int
-    parts: int  # complex parts of the output: channels of their own
+    parts: int  # complex parts of the output
     weights: int  # packed, of one group of channels
     item: int  # channels in that are packed at a time
     order: int
@@ -34,6 +34,7 @@ class Packing(NamedTuple):
     group: int  # strides
     step_in: int
     step_out: int
+    step_part: int
 
 
 class Transforms(NamedTuple):
@@ -50,7 +51,7 @@ def _turn_block(packing, columns, w, at, room, to, pitch):
 
     A few columns count as many as a square has: what is written after them is not meant to last.
     """
-    lanes, rows, step = packing.lanes, packing.channels_out * packing.parts, packing.step_out
+    lanes, rows, step = packing.lanes, packing.channels_out, packing.step_out
     wide = max(columns, lanes)
     squares = columns > 1 and rows >= lanes
     for i in range(0, columns, lanes):
@@ -68,20 +69,25 @@ def _turn_block(packing, columns, w, at, room, to, pitch):
 
 @called
 def stage(packing, places, source, count, w, room):
-    """The weights of ``count`` channels in, of which the first lie ``source`` elements after the tap's place."""
+    """The weights of ``count`` channels in, of which the first lie ``source`` elements after the tap's place.
+
+    Complex parts of the output come one after the other, for each tap.
+    """
     taps = places.shape[0]
-    out = packing.channels_out * packing.parts
-    if packing.order == ALL:
-        _turn_block(packing, count * taps, w, source, room, 0, out)
-    elif packing.order == IN:
-        for tap in range(taps):
-            _turn_block(packing, count, w, source + places[tap], room, tap * out, taps * out)
-    else:
-        together = taps if packing.order == TAPS else 1
-        for channel in range(count):
-            for tap in range(0, taps, together):
-                at = source + channel * packing.step_in + places[tap]
-                _turn_block(packing, together, w, at, room, (channel * taps + tap) * out, out)
+    pitch = packing.channels_out * packing.parts
+    for part in range(packing.parts):
+        at, to = source + part * packing.step_part, part * packing.channels_out
+        if packing.order == ALL:
+            _turn_block(packing, count * taps, w, at, room, to, pitch)
+        elif packing.order == IN:
+            for tap in range(taps):
+                _turn_block(packing, count, w, at + places[tap], room, to + tap * pitch, taps * pitch)
+        else:
+            together = taps if packing.order == TAPS else 1
+            for channel in range(count):
+                for tap in range(0, taps, together):
+                    here = at + channel * packing.step_in + places[tap]
+                    _turn_block(packing, together, w, here, room, to + (channel * taps + tap) * pitch, pitch)
 
 
 @called
