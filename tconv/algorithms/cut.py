@@ -29,6 +29,7 @@ from tconv.kernels.interleave import STREAMS
 from tconv.kernels.polyphase import panel_height
 from tconv.kernels.tile import CHANNEL_ROWS, CHANNEL_VECTORS, NARROW, POSITION_ROWS, POSITION_VECTORS
 from tconv.kernels.vectors import VECTOR_BYTES
+from tconv.kernels.windows import MOST_APART
 from tconv.polyphase import Phase, PhasedAxis, phase
 
 MOST_STREAMS = 48  # in one block, so that the sums of a tile with positions in its lanes stay in the first-level cache
@@ -114,6 +115,7 @@ class Cut:
 
     choice: Choice
     axes: tuple[PhasedAxis, ...]
+    splits: tuple[int, ...]  # into how many parts a copy sorts the inputs of each axis; 1: these lie as in `x`
     lanes: int
     parts: int  # 2: real and imaginary parts are channels in and streams of their own
     streams: tuple[tuple[int, int], ...]  # residue on the last axis, part
@@ -121,11 +123,6 @@ class Cut:
     groups: tuple[RowGroup, ...]
     covers: bool  # every output is written; else those that are bias must have been
     time: float  # nanoseconds on one core, predicted
-
-    @property
-    def splits(self) -> tuple[int, ...]:
-        """Into how many parts a copy sorts the inputs of each axis; lists of positions need no such copy."""
-        return tuple(1 if self.choice.channels_in_lanes else axis.split for axis in self.axes)
 
     @property
     def part_combinations(self) -> tuple[tuple[int, ...], ...]:
@@ -137,6 +134,11 @@ class Cut:
     def pitches(self) -> tuple[int, ...]:
         """Places on each axis of a copy of the input, of one part."""
         return tuple(ceil(axis.size_in / split) for axis, split in zip(self.axes, self.splits, strict=True))
+
+    @property
+    def spans(self) -> tuple[int, ...]:
+        """Inputs from a position to the next along each axis of such a copy."""
+        return tuple(axis.split // n for axis, n in zip(self.axes, self.splits, strict=True))
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -286,7 +288,10 @@ def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: 
             blocks = [best_block(choice.channels_in_lanes, lanes, lines, most, g.steps(depth)) for g in candidates]
             best = min(range(len(blocks)), key=lambda n: blocks[n][0])
             groups.append(replace(candidates[best], block_lines=blocks[best][1]))
-    cut = Cut(choice, axes, lanes, parts, streams, dense, tuple(groups), covers, 0.0)
+    splits = [1] * len(axes)
+    if not choice.channels_in_lanes and last.split > MOST_APART:
+        splits[-1] = last.split
+    cut = Cut(choice, axes, tuple(splits), lanes, parts, streams, dense, tuple(groups), covers, 0.0)
     return replace(cut, time=predicted(problem, cut))
 
 
@@ -324,7 +329,7 @@ def predicted(problem: Problem, cut: Cut) -> float:
             longer = positions // counts[-1] * (cut.line // lanes) * (1 + ceil(cut.reach / lanes))
         else:
             longer = positions // counts[-1] * ((counts[-1] + cut.reach) // lanes + 1)
-        gathering = RATES.gather * longer * depth * min(gathered_rows(cut))
+        gathering = (RATES.gather if cut.spans[-1] == 1 else RATES.window) * longer * depth * min(gathered_rows(cut))
     lines = sum(group.lines for group in cut.groups)
     if problem.channels_last and cut.parts == 1:
         writing = spreading(choice.channels_in_lanes, lanes, positions, runs, problem.channels_out, cut.rows)

@@ -263,6 +263,7 @@ def way_of(problem: Problem, axes: tuple[PatchedAxis, ...]) -> Way:
     cut = Cut(
         choice=_CHOICE,
         axes=tuple(axis.axis for axis in axes),
+        splits=tuple(axis.axis.split for axis in axes),
         lanes=lanes_of(problem.dtype),
         parts=1,
         streams=tuple((residue, 0) for residue in range(streams)),

@@ -131,7 +131,7 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         y_group=0,
         tile_columns=tile_columns,
         slice_columns=slice_columns,
-        span=1,
+        span=cut.spans[-1],
         window=1,
         row=rows.row,
         apart=rows.row // (slice_columns // cut.lanes) if cut.choice.lines_apart else cut.lanes,
@@ -151,7 +151,7 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         order=order,
         copy_axes=copy_axes(problem, cut),
         copy_parts=np.array(cut.part_combinations),
-        axes=engine_axes(cut, tuple(axis.split // n for axis, n in zip(axes, cut.splits, strict=True))),
+        axes=engine_axes(cut, cut.spans),
         sections=np.array(rows.sections, np.int64),
         chunks=even(rows.work, row_chunks),
         blocks=np.array(rows.blocks, np.int64),
@@ -288,12 +288,11 @@ class _Rows:
         if reads not in self._panels:
             first = len(self.reads)
             for taps in product(*reads):
-                if self._cut.choice.channels_in_lanes:
-                    places = zip(self._cut.axes, taps, strict=True)
-                    self.reads.append((*(axis.split * offset + part for axis, (offset, part) in places), 0))
-                else:
-                    number = self._parts[tuple(part for _, part in taps)]
-                    self.reads.append((*(offset for offset, _ in taps), number))
+                places = [
+                    (offset, part) if span == 1 else (span * offset + part, 0)
+                    for span, (offset, part) in zip(self._cut.spans, taps, strict=True)
+                ]
+                self.reads.append((*(at for at, _ in places), self._parts[tuple(part for _, part in places)]))
             count = len(self.reads) - first
             channels = self._channels
             if not self._cut.choice.channels_in_lanes:

@@ -206,7 +206,7 @@ def gather(shape, section, x, first, end, copies, n_copies, panel):
         to = (channel - first) * pitch
         count = min(end - channel, AT_ONCE)
         for n in range(n_copies):
-            if shape.window == 1:
+            if shape.window == shape.span == 1:
                 copy_lanes(
                     shape.lanes, copies[n, HELD], count, x, copies[n, FROM] + shift, shape.channel,
                     panel, to + copies[n, INTO], pitch,

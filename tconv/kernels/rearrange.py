@@ -7,10 +7,9 @@ from typing import NamedTuple
 from tconv.kernels.launch import called, inlined
 from tconv.kernels.turn import turn
 from tconv.kernels.vectors import VECTOR_BYTES, copy_vector
-from tconv.kernels.windows import SINGLE, copy_windows, places
+from tconv.kernels.windows import MOST_APART, copy_windows, places
 from tconv.kernels.workers import claim, worker
 
-MOST_APART = SINGLE[-1][0]  # inputs copied by vectors
 TURNED = max(1, 64 // VECTOR_BYTES)  # vectors of channels turned by one worker: a cache line
 
 
