@@ -135,6 +135,16 @@ def test_small_blocks(case, dtype, monkeypatch):
         check(fast(replace(OVERLAPPING[case], channels_out=channels_out, dtype=dtype)), chunks=(1, 2, 8))
 
 
+@overlapping
+def test_large_blocks(case, monkeypatch):
+    """As where a panel does not stay in the second-level cache: at least so many, that threads can share them."""
+    monkeypatch.setattr(patches, "NEAR", 0)
+    p = fast(replace(OVERLAPPING[case], channels_out=40, dtype="float32"))
+    for way in patches.ways(p):
+        assert all(group.block_lines < group.lines for group in patches.groups_of(p, way.axes))
+    check(p, chunks=(1, 2, 8))
+
+
 # Exactly: the Python bodies on symbols, and on fractions where symbols would take long.
 
 

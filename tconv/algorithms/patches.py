@@ -18,6 +18,7 @@ from math import ceil, gcd, prod
 import numpy as np
 
 from tconv.algorithms.cut import (
+    NEAR,
     Choice,
     Cut,
     copying_element,
@@ -38,7 +39,10 @@ from tconv.kernels.windows import WINDOWS
 from tconv.polyphase import PhasedAxis, phase
 from tconv.transforms import TRANSFORMS
 
-SUMS_BYTES = 192 * 1024  # of one block of rows, in the second-level cache
+# Of the sums of one block of rows, in the second-level cache. Each block reads the whole panel: where that does not
+# fit in there, too, blocks are better large and few, but enough for threads to share them.
+SUMS_BYTES, LARGE_SUMS_BYTES = 192 * 1024, 512 * 1024
+FEW_BLOCKS = 4
 ROW_CHUNKS = 8  # most
 MOST_PARTS = 16  # of the inputs, into which dilations sort them: each has weights and sums of its own
 
@@ -246,12 +250,14 @@ def groups_of(problem: Problem, axes: tuple[PatchedAxis, ...]) -> list[Group]:
     *outer, last = axes
     found = []
     tile_bytes = POSITION_VECTORS * VECTOR_BYTES
+    panel_bytes = prod(axis.rows for axis in axes) * problem.channels_in * tile_bytes
+    sums_bytes, blocks = (SUMS_BYTES, 1) if panel_bytes <= NEAR else (LARGE_SUMS_BYTES, FEW_BLOCKS)
     unit = POSITION_ROWS[0] // gcd(POSITION_ROWS[0], *(family.phases for family in last.families))
     for families in product(*(axis.families for axis in outer)):
         lines = problem.channels_out * prod(family.phases for family in families)
         sums = prod(family.rows for family in families) * last.streams + prod(a.outputs for a in axes) * last.stride
-        most = max(unit, SUMS_BYTES // (tile_bytes * sums) // unit * unit)
-        even_lines = ceil(lines / ceil(lines / most))
+        most = max(unit, sums_bytes // (tile_bytes * sums) // unit * unit)
+        even_lines = ceil(lines / max(blocks, ceil(lines / most)))
         found.append(Group(families, lines, min(lines, ceil(even_lines / unit) * unit)))
     return found
 
