@@ -131,6 +131,27 @@ def test_inputs_with_channels_last_are_read_where_they_lie():
     assert scheme.scheme(last, 1).cut.choice.channels_in_lanes
 
 
+@pytest.mark.parametrize("apart", ["nothing", "images", "groups", "channels", "lines", "positions"])
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize(("stride", "size"), [(4, 36), (5, 35), (5, 36), (17, 51), (32, 96)])
+def test_large_strides(stride, size, groups, apart):
+    """Few are gathered in strides; for others a copy sorts a line, by squares where all lines are of whole strides."""
+    along = Axis(size, stride + 1, stride, 1, 2, size // stride)
+    p = problem("conv", Axis(7, 3, 2, 1, 1, 4), along, batch=2, groups=groups, channels_in=3, channels_out=4)
+    p = replace(p, dtype="float32")
+    operands = small_integers(p, 0)
+    steps = [1 + (name == apart) for name in ("images", "groups", "channels", "lines", "positions")]
+    x = np.zeros([n * step for n, step in zip(operands.x.shape, steps, strict=True)], "f4")
+    x = x[tuple(slice(None, None, step) for step in steps)]
+    x[...] = operands.x
+    check(p, threads=(1, 2), operands=operands._replace(x=x))
+    copying = engine._source(tabulate(p, next(iter(cuts(p))), 1), flat(x)[1], 1).copying
+    assert (copying is None) == (stride == 4 and apart != "positions")
+    if stride > 4:
+        whole = size % stride == 0 and apart not in ("lines", "positions", "groups" if groups > 1 else "")
+        assert copying.same[0].turned == whole
+
+
 def test_lists_of_positions_are_bounded():
     """A kernel as large as the image, as in gradients of weights: a list for each tap would not fit in a cache."""
     many, few = (

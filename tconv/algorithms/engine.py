@@ -139,23 +139,12 @@ def _source(scheme: Scheme, steps: tuple[int, ...], threads: int) -> _Source:
     """The source for an input with these steps."""
     parts = scheme.cut.parts
     batch, group, channel, *by_axis = (step * parts for step in steps)
-    sizes = [axis.length for axis in scheme.cut.axes]
+    sizes = [axis.size_in for axis in scheme.cut.axes]
     copying, strides = None, {}
     at = np.array(by_axis)
     channels_in_lanes = scheme.cut.choice.channels_in_lanes
     if scheme.cut.rearranged or (channel if channels_in_lanes else by_axis[-1]) != 1:
-        position = by_axis[-1]
-        in_a_row = all(n == 1 or by_axis[a] == position * prod(sizes[a + 1 :]) for a, n in enumerate(sizes))
-        side_by_side = position if channels_in_lanes else channel
-        order = scheme.order._replace(
-            x_batch=batch,
-            x_group=group,
-            x_channel=channel,
-            x_position=position,
-            turned=int(in_a_row and side_by_side == 1 and not scheme.cut.rearranged),
-        )
-        if order.turned and group == channel * order.channels:  # more of them fill a square
-            order = order._replace(groups=1, channels=order.groups * order.channels)
+        order = _copy_order(scheme, sizes, batch, group, channel, by_axis)
         copy_axes = scheme.copy_axes.copy()
         copy_axes[rearrange.X_STEP] = by_axis
         workers = min(threads, order.batch * order.groups * order.channels)
@@ -167,6 +156,39 @@ def _source(scheme: Scheme, steps: tuple[int, ...], threads: int) -> _Source:
     reads[:, -1] *= scheme.order.subplane * scheme.order.unit
     reads[:, -1] += (scheme.reads[:, :-1] + scheme.axes[columns.FIRST]) @ at
     return _Source(copying, strides, at, reads)
+
+
+def _copy_order(
+    scheme: Scheme, sizes: list[int], batch: int, group: int, channel: int, by_axis: list[int]
+) -> rearrange.Order:
+    """What the copy is told for an input with these steps: squares are turned where two things change places."""
+    order, cut, position = scheme.order, scheme.cut, by_axis[-1]
+    order = order._replace(x_batch=batch, x_group=group, x_channel=channel, x_position=position)
+    if any(n > 1 and by_axis[a] != position * prod(sizes[a + 1 :]) for a, n in enumerate(sizes)):
+        return order
+    side_by_side = group == channel * order.channels or order.groups == 1  # the channels of all groups
+    if not cut.rearranged:
+        if (position if cut.choice.channels_in_lanes else channel) != 1:
+            return order
+        order = order._replace(turned=1)
+        if side_by_side:  # more of them fill a square
+            order = order._replace(groups=1, channels=order.groups * order.channels)
+        return order
+    split, axis = cut.splits[-1], cut.axes[-1]
+    lines_of_parts = max(cut.splits[:-1], default=1) == 1 and axis.size_in % split == 0 and len(axis.parts) == split
+    if cut.parts == 1 == position and lines_of_parts and side_by_side:  # positions and parts change places
+        return order._replace(
+            groups=order.groups * order.channels,
+            channels=split,
+            x_group=channel,
+            x_channel=1,
+            x_position=split,
+            group=order.plane,
+            channel=order.subplane,
+            plane=order.subplane,
+            turned=1,
+        )
+    return order
 
 
 @lru_cache(maxsize=128)

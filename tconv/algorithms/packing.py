@@ -15,7 +15,9 @@ from tconv.kernels.workers import Job, Scratch
 from tconv.memory import Flat, ascending, flat, lent_empty
 
 ITEM_BYTES = 256 * 1024  # of what is turned or transformed at a time: it stays in the second-level cache
-ITEMS = (16, 64)  # fewest and most channels in that are packed at a time: fewer make short runs of packed weights
+# Fewest and most channels in that are packed at a time, but for small weights, of which each thread is to have some:
+# fewer make short runs of packed weights.
+ITEMS = (16, 64)
 ITEMS_PER_THREAD = 4
 
 
@@ -58,7 +60,8 @@ def _job(rows: Rows, shape: tuple[int, ...], steps: tuple[int, ...], threads: in
     made = [matrix.shape[1] for matrix in rows.matrices] or sizes
     fitting = ITEM_BYTES // (dtype.itemsize * out * prod(made))
     even = ceil(groups * channels_in / (ITEMS_PER_THREAD * threads))
-    item = min(channels_in, max(ITEMS[0], min(fitting, even, ITEMS[1])))
+    fewest = max(1, min(ITEMS[0], groups * channels_in // threads))
+    item = min(channels_in, max(fewest, min(fitting, even, ITEMS[1])))
     packing = Packing(
         lanes=rows.lanes,
         channels_in_lanes=rows.channels_in_lanes,
