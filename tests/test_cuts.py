@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tconv.algorithms import engine, polyphase, scheme
 from tconv.algorithms.cut import cuts
 from tconv.algorithms.scheme import tabulate
 from tconv.geometry import Axis
+from tconv.kernels import columns
 from tconv.memory import flat
 from tests.cases import LARGE, SMALL
 from tests.problems import Operands, answer, axis, expected_by_taps, of, problem, shapes, small_integers
@@ -131,6 +133,35 @@ def test_inputs_with_channels_last_are_read_where_they_lie():
     assert scheme.scheme(last, 1).cut.choice.channels_in_lanes
 
 
+@pytest.mark.parametrize("operator", ["conv_transpose", "conv"])
+@pytest.mark.parametrize("x_apart", [None, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("y_apart", [None, 3, 4, 5, 6])
+def test_pointwise_axes(operator, x_apart, y_apart):
+    """They are one line, as far as both arrays have them so."""
+    axes = [Axis(n, 3, 1, 1, 1, n) if a == 0 else Axis(n, 1, 1, 1, 0, n) for a, n in enumerate((3, 4, 1, 7))]
+    p = problem(operator, *axes, batch=2, channels_in=3, channels_out=9, dtype="float32")
+    operands = small_integers(p, 0)
+    operands = operands._replace(x=spread_out(operands.x, x_apart))
+    y = spread_out(np.zeros(shapes(p)[3], "f4"), y_apart)
+    want = expected_by_taps(p, doubled(operands)).astype("f4")
+    for cut, threads in product(cuts(p), (1, 2)):
+        got = computed(p, cut, operands, threads, y)
+        np.testing.assert_array_equal(got, want, err_msg=f"{cut.choice}")
+        job = engine._placed(tabulate(p, cut, 1), flat(operands.x)[1], flat(y)[1], 1)
+        copied = cut.copied(p.channels_last) or x_apart == 6
+        whole = y_apart not in (4, 5) and (copied or x_apart not in (4, 5))
+        assert job.same[2][columns.COUNT, -1] == (4 * 7 if whole else 7)
+
+
+def spread_out(a, axis):
+    """The same with as much room after each step along an axis, if any."""
+    steps = [1 + (n == axis) for n in range(a.ndim)]
+    wide = np.zeros([n * step for n, step in zip(a.shape, steps, strict=True)], a.dtype)
+    wide = wide[tuple(slice(None, None, step) for step in steps)]
+    wide[...] = a
+    return wide
+
+
 @pytest.mark.parametrize("apart", ["nothing", "images", "groups", "channels", "lines", "positions"])
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize(("stride", "size"), [(4, 36), (5, 35), (5, 36), (17, 51), (32, 96)])
@@ -140,10 +171,8 @@ def test_large_strides(stride, size, groups, apart):
     p = problem("conv", Axis(7, 3, 2, 1, 1, 4), along, batch=2, groups=groups, channels_in=3, channels_out=4)
     p = replace(p, dtype="float32")
     operands = small_integers(p, 0)
-    steps = [1 + (name == apart) for name in ("images", "groups", "channels", "lines", "positions")]
-    x = np.zeros([n * step for n, step in zip(operands.x.shape, steps, strict=True)], "f4")
-    x = x[tuple(slice(None, None, step) for step in steps)]
-    x[...] = operands.x
+    places = ["images", "groups", "channels", "lines", "positions"]
+    x = spread_out(operands.x, None if apart == "nothing" else places.index(apart))
     check(p, threads=(1, 2), operands=operands._replace(x=x))
     copying = engine._source(tabulate(p, next(iter(cuts(p))), 1), flat(x)[1], 1).copying
     assert (copying is None) == (stride == 4 and apart != "positions")

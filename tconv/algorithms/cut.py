@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import groupby, product
+from itertools import groupby, product, takewhile
 from math import ceil, prod
 
 import numpy as np
@@ -145,6 +145,16 @@ class Cut:
         """From one position to the next along each axis of a copy."""
         return tuple(prod(self.pitches[a + 1 :]) for a in range(len(self.axes)))
 
+    @cached_property
+    def pointwise(self) -> int:
+        """How many of the last axes have positions that read and write at their own place only: at least the last.
+
+        Where such axes follow on each other in memory, they are one line.
+        """
+        if not self.groups or not _pointwise(self.axes[-1]):
+            return 1
+        return 1 + len(list(takewhile(_pointwise, self.axes[-2::-1])))
+
     @property
     def rows(self) -> int:
         """Of one group of channels: channels out times phases."""
@@ -264,6 +274,12 @@ def _ends(axis: PhasedAxis) -> tuple[int, int]:
     return min(offsets, default=0), max(offsets, default=0)
 
 
+def _pointwise(axis: PhasedAxis) -> bool:
+    """Whether each position reads the input of its number, and writes that output."""
+    own = axis.stride == axis.split == 1 and axis.size_in == axis.size_out == axis.count
+    return own and axis.origin == axis.first == 0 and [one.reads for one in axis.phases] == [((0, 0),)]
+
+
 def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: int) -> Cut:
     lanes = lanes_of(problem.dtype)
     last = axes[-1]
@@ -312,9 +328,9 @@ def predicted(problem: Problem, cut: Cut) -> float:
     """Nanoseconds that ``cut`` takes on one core: products, gathering, writing, copying the input."""
     choice, lanes = cut.choice, cut.lanes
     depth = problem.channels_in * cut.parts
-    counts = [axis.count for axis in cut.axes]
-    positions = problem.batch * prod(counts)
-    runs = positions // counts[-1] * (counts[-1] // lanes + 1)  # vectors of neighbours, those at line ends shorter
+    positions = problem.batch * prod(axis.count for axis in cut.axes)
+    line = prod(axis.count for axis in cut.axes[-cut.pointwise :])
+    runs = positions // line * (line // lanes + 1)  # vectors of neighbours, those at line ends shorter
     gathering = copying = starting = turning = 0.0
     if choice.channels_in_lanes:
         products = sum(_listed_time(problem, cut, group) for group in cut.groups)
@@ -326,9 +342,9 @@ def predicted(problem: Problem, cut: Cut) -> float:
         )
         products = of_tile * tiles_of(problem.batch * cut.columns, lanes)
         if choice.lines_apart:
-            longer = positions // counts[-1] * (cut.line // lanes) * (1 + ceil(cut.reach / lanes))
+            longer = positions // line * (cut.line // lanes) * (1 + ceil(cut.reach / lanes))
         else:
-            longer = positions // counts[-1] * ((counts[-1] + cut.reach) // lanes + 1)
+            longer = positions // line * ((line + cut.reach) // lanes + 1)
         gathering = (RATES.gather if cut.spans[-1] == 1 else RATES.window) * longer * depth * min(gathered_rows(cut))
     lines = sum(group.lines for group in cut.groups)
     if problem.channels_last and cut.parts == 1:

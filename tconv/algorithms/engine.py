@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tconv.algorithms.cost import Cost
+from tconv.algorithms.cut import Cut
 from tconv.algorithms.packing import ITEMS, Rows, pack
 from tconv.algorithms.rates import RATES
 from tconv.algorithms.scheme import Scheme
@@ -191,6 +192,19 @@ def _copy_order(
     return order
 
 
+def _join(cut: Cut, axes: np.ndarray) -> None:
+    """Make one long line of pointwise axes that follow on each other in both arrays: it has no ends on the way."""
+    last = axes.shape[1] - 1
+    for a in range(last - 1, last - cut.pointwise, -1):
+        length = axes[columns.COUNT, last]
+        steps = axes[[columns.STEP, columns.Y_STEP]]
+        if axes[columns.COUNT, a] > 1 and (steps[:, a] != length * steps[:, last]).any():
+            return
+        for field in (columns.COUNT, columns.SIZE, columns.LIMIT):
+            axes[field, last] *= axes[field, a]
+            axes[field, a] = 1
+
+
 @lru_cache(maxsize=128)
 def _placed(scheme: Scheme, source_steps: tuple[int, ...], target_steps: tuple[int, ...], threads: int) -> Job:
     """What the engine is told for an input and an output with these steps."""
@@ -199,6 +213,7 @@ def _placed(scheme: Scheme, source_steps: tuple[int, ...], target_steps: tuple[i
     axes = scheme.axes.copy()
     axes[columns.STEP] = source.steps * axes[columns.SPAN]
     axes[columns.Y_STEP] = by_axis
+    _join(scheme.cut, axes)
     lines = scheme.lines.copy()
     lines[:, columns.TO] *= channel
     lines[:, columns.TO] += (scheme.phases @ np.array(by_axis[:-1], np.int64))[lines[:, columns.PHASE]]
@@ -207,6 +222,7 @@ def _placed(scheme: Scheme, source_steps: tuple[int, ...], target_steps: tuple[i
         **source.strides,
         y_batch=batch,
         y_group=group,
+        line=scheme.shape.line * int(axes[columns.COUNT, -1]) // scheme.cut.axes[-1].count,
         interleaved=int(interleaved),
         spread=int(not interleaved and channel == scheme.cut.parts == 1),
     )
