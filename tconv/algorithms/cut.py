@@ -237,14 +237,15 @@ def cuts(problem: Problem) -> Iterator[Cut]:
             return
         reads = union_of_reads(phased)
         low, high = _ends(phased[-1])
+        by_rows = _untimed(problem, Choice(False, outer, last, False), phased, parts)
         if low == high or reads * POSITION_VECTORS <= PANEL_VECTORS:
-            yield _cut(problem, Choice(False, outer, last, False), phased, parts)
-        if low < high:
-            yield _cut(problem, Choice(False, outer, last, True), phased, parts)
-            yield _cut(problem, Choice(False, outer, last, True, True), phased, parts)
+            yield _timed(problem, by_rows)
+        for apart in (False, True) if low < high else ():
+            choice = replace(by_rows.choice, rows_shared=True, lines_apart=apart)
+            yield _timed(problem, replace(by_rows, choice=choice))
         positions = problem.batch * prod(axis.count for axis in phased)
         if reads * list_pitch(min(CHANNEL_COLUMNS, positions)) <= MOST_LISTED:
-            yield _cut(problem, Choice(True, outer, last, False), phased, parts)
+            yield _timed(problem, _untimed(problem, Choice(True, outer, last, False), phased, parts))
 
 
 def list_pitch(columns: int) -> int:
@@ -280,7 +281,11 @@ def _pointwise(axis: PhasedAxis) -> bool:
     return own and axis.origin == axis.first == 0 and [one.reads for one in axis.phases] == [((0, 0),)]
 
 
-def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: int) -> Cut:
+def _timed(problem: Problem, cut: Cut) -> Cut:
+    return replace(cut, time=predicted(problem, cut))
+
+
+def _untimed(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: int) -> Cut:
     lanes = lanes_of(problem.dtype)
     last = axes[-1]
     reads_of = {p.residue: p.reads for p in last.phases}
@@ -307,8 +312,7 @@ def _cut(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], parts: 
     splits = [1] * len(axes)
     if not choice.channels_in_lanes and last.split > MOST_APART:
         splits[-1] = last.split
-    cut = Cut(choice, axes, tuple(splits), lanes, parts, streams, dense, tuple(groups), covers, 0.0)
-    return replace(cut, time=predicted(problem, cut))
+    return Cut(choice, axes, tuple(splits), lanes, parts, streams, dense, tuple(groups), covers, 0.0)
 
 
 def _segmented(reads: list[Reads], nested: bool) -> Iterator[tuple[Segment, ...]]:
@@ -468,6 +472,7 @@ def _listed_time(problem: Problem, cut: Cut, group: RowGroup) -> float:
     return total + (RATES.list * met + RATES.start_list * reads) * chunks
 
 
+@lru_cache(maxsize=2**14)
 def panels_of_blocks(
     channels_in_lanes: bool, lanes: int, streams: int, lines: int, block_lines: int
 ) -> tuple[float, int]:
