@@ -105,7 +105,8 @@ class Rates:
             setattr(self, field.name, of_name if isinstance(getattr(self, field.name), tuple) else of_name[0])
 
 
-# Each was fitted to measured times of ways to cut problems, float32: a few hundred of them, on one thread; for Zen 4 by
+# Each was fitted to measured times of ways to cut problems, float32: a few hundred of them, on one thread (those of
+# overlap and add, depthwise, columns and packing on an Emerald Rapids core, by `tconv calibrate`); for Zen 4 by
 # `tconv calibrate`, 2700 with its vectors of 64 bytes and 2300 on a machine that has but 32, on both of two threads.
 GRANITE_RAPIDS = Rates(
     panel=(4.2, 3.8, 2.1, 1.8), narrow=1.8, channels=(4.2, 2.5, 1.6), start=58, start_rows=66, start_listed=9.7,
@@ -113,11 +114,11 @@ GRANITE_RAPIDS = Rates(
     fetch=0.05, store=0.05, pass_=0.002, memory=0.026, memory_listed=0.039,
     write_run=9.2, write_vector=0.4, write_square=1.8, write_element=0.66,
     transform=0.71, transform_read=0.26, transform_written=1.84,
-    add=2.1, add_row=4.2, clear=7.1,
-    tap=0.26, line=53, line_vector=2.6, plane=0.45,
-    column_add=1.0, column_gather=1.0, column_weight=0.25, column_fill=0.05,
+    add=1.35, add_row=3.8, clear=4.7,
+    tap=0.26, line=29, line_vector=3.0, plane=0.45,
+    column_add=2.2, column_gather=1.0, column_weight=0.22, column_fill=0.05,
     level=0.44, spectra=0.7, block_copy=2.1, block=1e5,
-    start_pack=1.2e4, pack=1.0, pack_transformed=1.55, pack_rows=4.0,
+    start_pack=1.2e4, pack=0.8, pack_transformed=1.3, pack_rows=3.6,
 )  # fmt: skip
 ZEN_4_NARROW = Rates(  # of 32-byte vectors, three to a tile's row; the first rate of each kind of tile is never used
     panel=(5, 2.26, 1.4, 1.07), narrow=1.33, channels=(4.41, 2.36, 1.98), start=35.9, start_rows=58.8,
