@@ -235,5 +235,5 @@ def _predicted(samples: Sequence[Sample], logarithms: np.ndarray) -> np.ndarray:
 def _suppose(rates: dict[tuple[str, int], float]) -> None:
     """Have the model predict from other rates: what it remembers was predicted from others."""
     RATES.put(rates)
-    for remembered in (cut.panels, cut.panels_of_blocks, cut.best_block, depthwise.scheme, fft.scheme):
+    for remembered in (cut.panels, cut.best_block, depthwise.scheme, fft.scheme):
         remembered.cache_clear()

@@ -151,9 +151,7 @@ class Cut:
 
         Where such axes follow on each other in memory, they are one line.
         """
-        if not self.groups or not _pointwise(self.axes[-1]):
-            return 1
-        return 1 + len(list(takewhile(_pointwise, self.axes[-2::-1])))
+        return max(1, len(list(takewhile(_pointwise, reversed(self.axes)))))
 
     @property
     def rows(self) -> int:
@@ -472,7 +470,6 @@ def _listed_time(problem: Problem, cut: Cut, group: RowGroup) -> float:
     return total + (RATES.list * met + RATES.start_list * reads) * chunks
 
 
-@lru_cache(maxsize=2**14)
 def panels_of_blocks(
     channels_in_lanes: bool, lanes: int, streams: int, lines: int, block_lines: int
 ) -> tuple[float, int]:

@@ -222,7 +222,7 @@ def _placed(scheme: Scheme, source_steps: tuple[int, ...], target_steps: tuple[i
         **source.strides,
         y_batch=batch,
         y_group=group,
-        line=scheme.shape.line * int(axes[columns.COUNT, -1]) // scheme.cut.axes[-1].count,
+        line=scheme.shape.line + int(axes[columns.COUNT, -1]) - scheme.cut.axes[-1].count,  # more only if joined
         interleaved=int(interleaved),
         spread=int(not interleaved and channel == scheme.cut.parts == 1),
     )

@@ -30,9 +30,9 @@ class Rates:
     start: float
     start_rows: float
     start_listed: float
-    # Inputs: to gather a vector, or a row of a patch's window; to copy an element in order, to where channels lie in
-    # the lanes or residues apart, or to turn it, as sums are; to start a list of positions, to list one; to start a
-    # copy.
+    # Inputs: to gather a vector, or one whose inputs lie apart, as in a patch's window; to copy an element in order, to
+    # where channels lie in the lanes or residues apart, or to turn it, as sums are; to start a list of positions, to
+    # list one; to start a copy.
     gather: float
     window: float
     copy: float

@@ -38,7 +38,7 @@ def copy_lanes(lanes, held, count, source, from_, step, target, to, pitch):
 
 WINDOWS = ((2, 4), (3, 4), (3, 5), (4, 5), (4, 6))  # span and size, as compiled
 SINGLE = ((2, 1), (3, 1), (4, 1))  # the same, for one of a few neighbours
-MOST_APART = SINGLE[-1][0]
+MOST_APART = SINGLE[-1][0]  # inputs copied by vectors
 
 
 def copy_windows(span, window, lanes, held, count, source, from_, step, target, to, pitch, row):
