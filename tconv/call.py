@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tconv.algorithms import ALGORITHMS, Algorithm
+from tconv.algorithms import ALGORITHMS, PACKING_ORDER, Algorithm
 from tconv.dtypes import for_kernels, is_regular
 from tconv.errors import (
     ArgumentTypeError,
@@ -26,10 +27,11 @@ from tconv.typing import Array
 
 
 class Packed(NamedTuple):
-    """Weights as an algorithm wants them, and the algorithm's name."""
+    """Weights as an algorithm wants them, the algorithm's name, and what says in which order they are."""
 
     name: str
     weights: Any
+    order: Hashable = None
 
     @property
     def algorithm(self) -> Algorithm:
@@ -37,20 +39,30 @@ class Packed(NamedTuple):
         return ALGORITHMS[self.name]
 
 
-def prepare(plan: Plan, w: Array, after: str | None = None) -> Packed | None:
+def prepare(plan: Plan, w: Array, after: str | None = None, kept: Iterable[Packed] = ()) -> Packed | None:
     """Pack the weights as the plan's algorithm wants them; None if there is nothing to multiply.
 
     An algorithm may decline weights for what they hold: one that multiplies zeros around the input must not be
-    given an infinity. Then the next one takes them. With ``after``, the one that follows it in the plan.
+    given an infinity. Then the next one takes them. With ``after``, the one that follows it in the plan. If one of
+    ``kept`` is what packing would give, it is taken.
     """
     if plan.choice is None:
         return None
     weights = plan.w.of(for_kernels(w, plan.kernel_dtype))
     for name in plan.in_turn[0 if after is None else plan.in_turn.index(after) + 1 :]:
-        packed = ALGORITHMS[name].prepare(plan.problem, weights, plan.threads)
-        if packed is not None:
-            return Packed(name, packed)
+        order = _order(plan, name) if plan.layer else None
+        for packed in kept:
+            if (packed.name, packed.order) == (name, order):
+                return packed
+        found = ALGORITHMS[name].prepare(plan.problem, weights, plan.threads)
+        if found is not None:
+            return Packed(name, found, order)
     raise MethodError(f"x, w: got infinities or nans, with which none of {', '.join(plan.in_turn)} computes this")
+
+
+def _order(plan: Plan, name: str) -> Hashable:
+    order = PACKING_ORDER[name](plan.problem, plan.threads) if name in PACKING_ORDER else plan.problem
+    return plan.kernel_dtype, order
 
 
 def compute(plan: Plan, x: Array, w: Array, bias: Array | None, out: Array | None) -> Array:

@@ -168,7 +168,8 @@ class _Layer:
     def _pack(self, key: _Key, plan: Plan) -> Packed | None:
         with self._lock:  # one thread packs, the others find what it made
             if key not in self._ready:
-                packed = prepare(plan, self._w)
+                known = [packed for _, packed in self._ready.values() if packed is not None]
+                packed = prepare(plan, self._w, None, known)  # inputs of many sizes have the same packed weights
                 kept = list(self._ready.items())[-(REMEMBERED - 1) :]  # the oldest goes
                 self._ready = dict([*kept, (key, (plan, packed))])
             return self._ready[key][1]
@@ -179,8 +180,8 @@ class ConvTranspose(_Layer):
 
     ``ConvTranspose(w, bias, **arguments)(x)`` is ``conv_transpose(x, w, bias, **arguments)``: to the bit if a
     ``method`` is named, else up to rounding, as what is quickest for weights packed once may not be for one call.
-    The first call with a new shape of x plans and packs; later ones find both. Layers can be pickled, and
-    called from several threads at once.
+    The first call with a new shape of x plans, and packs unless an earlier shape's packed weights serve it, as most
+    do; later calls find both. Layers can be pickled, and called from several threads at once.
 
     Parameters
     ----------

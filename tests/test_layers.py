@@ -143,6 +143,32 @@ def test_weights_are_packed_once_per_shape(case, monkeypatch):
     assert len(packed) == 2
 
 
+@pytest.mark.parametrize(
+    ("method", "w_shape", "stride"),
+    [
+        ("polyphase", (8, 20, 3, 3), 2),
+        ("winograd", (8, 20, 4, 4), 2),
+        ("overlap_add", (8, 3, 4, 4), 2),
+        ("fft", (2, 3, 9, 9), 1),
+    ],
+)
+def test_inputs_of_many_sizes_share_packed_weights(method, w_shape, stride):
+    rng = np.random.default_rng(1)
+    w = rng.standard_normal(w_shape).astype("f4")
+
+    def layer(**options):
+        return tconv.ConvTranspose(w, stride=stride, method=method, threads=1, **options)
+
+    made = layer()
+    for size in range(41, 47):
+        x = rng.standard_normal((1, w_shape[0], 40, size)).astype("f4")
+        assert made(x).tobytes() == layer()(x).tobytes()
+    kept = [packed for _, packed in made._ready.values()]
+    assert len({id(packed.weights) for packed in kept}) == len({packed.order for packed in kept}) < len(kept) == 6
+    doubled = made(x.astype("f8"))
+    assert doubled.tobytes() == layer()(x.astype("f8")).tobytes()  # not the weights of another dtype
+
+
 def test_many_shapes_do_not_fill_the_memory(case):
     layer, _, _, w, bias, options = case
     made = layer(w, bias, **options)

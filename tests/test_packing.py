@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
 
-from tconv.algorithms import ALGORITHMS
+from tconv.algorithms import ALGORITHMS, PACKING_ORDER
+from tconv.geometry import Axis, Problem
 from tconv.kernels import pack as kernel
 from tests.problems import axis, problem, refuses, small_integers, turned
 
@@ -53,6 +55,17 @@ def in_order(w: np.ndarray, order, gaps: bool) -> np.ndarray:
     return view
 
 
+def resized(p: Problem, more: int) -> Problem:
+    """The problem with so many more positions along its axes."""
+
+    def longer(axis: Axis) -> Axis:
+        small, large = more, more * axis.stride
+        more_in, more_out = (small, large) if p.operator == "conv_transpose" else (large, small)
+        return replace(axis, size_in=axis.size_in + more_in, size_out=axis.size_out + more_out)
+
+    return replace(p, axes=tuple(map(longer, p.axes)))
+
+
 def packed(name, p, w, threads=1):
     found = ALGORITHMS[name].prepare(p, w, threads)
     return None if found is None else found.array
@@ -77,6 +90,22 @@ def test_compiled_packing_is_what_the_python_body_does(kinds, monkeypatch):
             with monkeypatch.context() as context:
                 context.setattr(kernel, "pack", lambda job, key, *given: compiled._interpret(job, given))
                 assert np.array_equal(packed(name, p, w), expected)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "complex64"])
+def test_equal_orders_give_equal_weights(kinds, dtype):
+    """Whatever the sizes of inputs: a layer packs its weights no more than the orders differ."""
+    seen, found = {}, 0
+    for p in kinds(dtype):
+        w = small_integers(p, 1).w
+        for larger in (resized(p, more) for more in range(0, 60, 4)):
+            for name in (name for name in PACKING_ORDER if not refuses(name, larger)):
+                order = name, p.operator, PACKING_ORDER[name](larger, 2)
+                given = ALGORITHMS[name].prepare(larger, w, 2)
+                given = given if isinstance(given, np.ndarray) else given.array
+                found += order in seen
+                assert np.array_equal(seen.setdefault(order, given), given)
+    assert found
 
 
 @pytest.mark.parametrize("order", ORDERS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
 import numpy as np
@@ -64,6 +64,14 @@ ALGORITHMS: dict[str, Algorithm] = {
     "zero_insertion": zero_insertion,
     "sliding_window": sliding_window,
 }
+
+PACKING_ORDER: dict[str, Callable[[Problem, int], Hashable]] = {
+    "polyphase": polyphase.packing_order,
+    "winograd": winograd.packing_order,
+    "overlap_add": overlap_add.packing_order,
+    "fft": fft.packing_order,
+}
+"""Of those that pack weights alike for many problems with the same kernel: where this is equal, packed weights are."""
 
 Steps = tuple[int, ...]
 

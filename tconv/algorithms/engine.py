@@ -49,11 +49,12 @@ def _transforming(problem: Problem) -> float:
 
 def prepare(scheme: Scheme, w: np.ndarray, threads: int) -> Flat | None:
     """The weights in the order in which tiles read them; None if one is not finite."""
-    return pack(_rows(scheme), _expanded(w) if scheme.cut.parts == 2 else w[:, :, :, None], threads)
+    return pack(rows_of(scheme), _expanded(w) if scheme.cut.parts == 2 else w[:, :, :, None], threads)
 
 
 @lru_cache(maxsize=128)
-def _rows(scheme: Scheme) -> Rows:
+def rows_of(scheme: Scheme) -> Rows:
+    """What says that order: for many sizes of inputs it is the same."""
     return Rows(
         channels_in_lanes=scheme.shape.channels_in_lanes,
         lanes=scheme.shape.lanes,

@@ -11,6 +11,7 @@ lies anywhere in its block. An inf or nan would spread over the block: what meet
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
@@ -218,6 +219,14 @@ def prepare(problem: Problem, w: np.ndarray, threads: int) -> np.ndarray | None:
         np.conj(spectrum, out=packed[pair])
     assert packed is not None
     return packed if np.isfinite(packed).all() else None
+
+
+def packing_order(problem: Problem, threads: int) -> Hashable:
+    """On what it depends which spectra these are."""
+    best = scheme(problem)
+    assert best is not None
+    lengths = tuple((axis.lowest, axis.length) for axis in best.axes)
+    return lengths, best.parts, best.phases, best.pairs
 
 
 def forward(

@@ -206,6 +206,10 @@ def prepare(problem: Problem, w: np.ndarray, threads: int) -> Flat:
     return flat(packed)[0]
 
 
+def packing_order(problem: Problem, threads: int) -> None:
+    """Nothing but the weights says how they are packed."""
+
+
 def forward(
     problem: Problem, packed: Flat, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray, threads: int
 ) -> bool:

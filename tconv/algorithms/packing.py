@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import ceil, prod
 
 import numpy as np
@@ -23,7 +23,10 @@ ITEMS_PER_THREAD = 4
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """The tables that say which weights each row of tiles holds; see ``kernels.columns``."""
+    """The tables that say which weights each row of tiles holds; see ``kernels.columns``.
+
+    Equal if what they hold is: then weights that are packed for one problem serve another.
+    """
 
     channels_in_lanes: int
     lanes: int
@@ -35,6 +38,19 @@ class Rows:
     streams: np.ndarray
     taps: np.ndarray  # by axis, the index of the tap, or of the row that transforms make of taps
     matrices: tuple[np.ndarray, ...] = ()  # taps by rows, by which weights are transformed along each axis first
+
+    @cached_property
+    def _held(self) -> tuple[object, ...]:
+        read = self.sections[:, kernel.OF_SECTION], self.blocks[:, kernel.OF_BLOCK], self.segments[:, kernel.OF_SEGMENT]
+        tables = *read, self.streams, self.taps, *self.matrices
+        numbers = self.channels_in_lanes, self.lanes, self.dtype, self.weights
+        return (*numbers, *((table.shape, table.tobytes()) for table in tables))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rows) and self._held == other._held
+
+    def __hash__(self) -> int:
+        return hash(self._held)
 
 
 def pack(rows: Rows, w: np.ndarray, threads: int) -> Flat | None:

@@ -10,6 +10,7 @@ What can be chosen is chosen by what it would take: see ``tconv.algorithms.cut``
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from time import perf_counter
 
 import numpy as np
@@ -41,6 +42,12 @@ def prepare(problem: Problem, w: np.ndarray, threads: int) -> Flat | None:
     """The weights packed; None if one is not finite."""
     best = scheme(problem, threads)
     return flat(np.empty(0, w.dtype))[0] if best is None else engine.prepare(best, w, threads)
+
+
+def packing_order(problem: Problem, threads: int) -> Hashable:
+    """On what it depends how weights are packed."""
+    best = scheme(problem, threads)
+    return None if best is None else engine.rows_of(best)
 
 
 def forward(

@@ -11,6 +11,7 @@ spread over the patch, so what meets one is given to another algorithm.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import replace
 from math import inf
 
@@ -58,6 +59,11 @@ def cost(problem: Problem, threads: int) -> Cost:
 def prepare(problem: Problem, w: np.ndarray, threads: int) -> Flat | None:
     """The weights, transformed along each axis and packed; None if one is not finite."""
     return engine.prepare(patched(problem, threads).scheme, w, threads)
+
+
+def packing_order(problem: Problem, threads: int) -> Hashable:
+    """On what it depends how weights are packed."""
+    return engine.rows_of(patched(problem, threads).scheme)
 
 
 def forward(

@@ -8,8 +8,10 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from tconv.kernels.columns import (
+    BASE_WEIGHTS,
     BLOCK,
     BLOCKS,
+    CHANNEL_WEIGHTS,
     CHANNELS,
     DEPTH,
     FIRST_PHASE,
@@ -20,12 +22,18 @@ from tconv.kernels.columns import (
     SEGMENTS,
     STREAM_COUNT,
     TAPS,
+    WEIGHTS,
 )
 from tconv.kernels.launch import CALLED, called
 from tconv.kernels.polyphase import panel_height, weights_of
 from tconv.kernels.vectors import INT, data_of, load_vector, prefetch, store_vector, vector_type
 from tconv.kernels.weights import OUT, stage, transform
 from tconv.kernels.workers import claim, worker
+
+# The fields that are read here: what else changes from problem to problem makes no difference.
+OF_SECTION = BLOCK, BLOCKS, CHANNELS, BASE_WEIGHTS, CHANNEL_WEIGHTS
+OF_BLOCK = SEGMENT, SEGMENTS, LINE, LINES, WEIGHTS
+OF_SEGMENT = FIRST_STREAM, STREAM_COUNT, DEPTH, TAPS, FIRST_PHASE
 
 BY_GROUP, BY_IN, BY_OUT, BY_PART = range(4)  # strides of weights: channels, and complex parts of the output
 
