@@ -177,7 +177,8 @@ def cost(problem: Problem, threads: int) -> Cost:
     writing = outputs / lanes * (each_vector + RATES.clear * again)
     writing += outputs / problem.axes[-1].size_out * RATES.write_run
     adding = best.rows * (RATES.add * vectors + RATES.add_row * lines * ceil(columns / overlap.tile))
-    time = products + vectors * RATES.gather * problem.channels_in + adding + writing
+    gathering = RATES.scatter * lines * columns if problem.channels_last else RATES.gather * vectors
+    time = products + gathering * problem.channels_in + adding + writing
     time += reading(problem, problem.groups * overlap.weights, inputs // problem.groups) + moving(problem)
     sizes = (problem.groups * overlap.weights, problem.channels_in * inputs, outputs)
     itemsize = _bytes(problem, 1)

@@ -56,16 +56,16 @@ def serial(function: Callable[..., None]) -> Any:
 
 
 class _Kernel(JITCodeLibrary):  # type: ignore[misc]
-    """Optimised once, as a whole, and with no loop unrolled: those over vectors are, by hand, where that pays.
+    """Optimised once, as a whole, not to the last, and with no loop unrolled: by hand some are, where that pays.
 
-    A first call takes three quarters of the time, later ones no longer.
+    A first call takes two thirds of the time, later ones no longer.
     """
 
     def _optimize_functions(self, module: Any) -> None:
         module.data_layout = self._codegen._data_layout
 
     def _optimize_final_module(self) -> None:
-        options = binding.create_pipeline_tuning_options(speed_level=3)
+        options = binding.create_pipeline_tuning_options(speed_level=2)
         options.loop_unrolling, options.loop_vectorization = False, True
         passes = binding.create_pass_builder(self._codegen._tm, options)
         passes.getModulePassManager().run(self._final_module, passes)

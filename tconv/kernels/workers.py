@@ -94,7 +94,7 @@ class Worker:
         addresses = [flat.address for flat in given] + [0] * (MOST_GIVEN - len(given))
         said: int
         if job.workers == 1:
-            said = _alone(job.address, memory.address, *addresses)
+            said = _alone(job.address, memory.address, 0, *addresses)
         else:
             said = launch(_everyone, job.threads, False, job.address, memory.address, *addresses)
         give_back("scratch", memory)
@@ -112,8 +112,8 @@ class Worker:
         last = [_array(memory.dtype, 1) for memory in given]
         operands = (*map(_type, job.same), *scratch, types.int64, _array(np.int64, 1), *last)
         entry: Any
-        for entry in (_alone, _alone_of_arrays, _everyone):  # all now, as a new shape must not compile anything
-            entry.compile((types.int64,) * 6)
+        for entry, numbers in ((_alone, 7), (_everyone, 6)):  # both now, as a new shape must not compile anything
+            entry.compile((types.int64,) * numbers)
         enter = _address(_enter, (types.TypeRef(types.Tuple(operands)), types.int64))
         return enter, _address(self._dispatcher, operands)
 
@@ -133,7 +133,7 @@ class Single(NamedTuple):
         In a third of the time: a tiny problem takes no longer than to look at its arrays.
         """
         memory = workspace("scratch", self.job.size)
-        said: int = _alone_of_arrays(self.job.address, memory.address, *map(id, given))
+        said: int = _alone(self.job.address, memory.address, 1, *map(id, given))
         give_back("scratch", memory)
         return said
 
@@ -280,18 +280,23 @@ def _first(array):
 def _tell(job, memory, a, b, c, d):
     """Set counters to zero in the workspace, and write rows after them."""
     head = _numbers_at(job, WORK)
-    workers, width, moved, given = head[WORKERS], head[WIDTH], head[MOVED], head[GIVEN]
+    workers, width, moved, given, count = head[WORKERS], head[WIDTH], head[MOVED], head[GIVEN], head[COUNT]
     rows, counters = _numbers_at(job, workers * width), PITCH * (1 + workers)
     to = _numbers_at(memory, counters + workers * width)
-    to[:counters] = 0
-    for at in range(0, workers * width, width):
-        for n in range(width):
-            to[counters + at + n] = rows[at + n]
+    for n in range(counters):
+        to[n] = 0
+    for row in range(0, workers * width, width):
+        at = counters + row
+        for n in range(given):
+            to[at + n] = rows[row + n]
         for n in range(moved, given):
-            to[counters + at + n] += memory
-        for n, address in enumerate((a, b, c, d)):
-            if n < head[COUNT]:
-                to[counters + at + given + n] = address
+            to[at + n] += memory
+        to[at + given] = a  # where fewer come at a call, what follows, never less, takes the others' places
+        to[at + given + 1] = b
+        to[at + given + 2] = c
+        to[at + given + 3] = d
+        for n in range(given + count, width):
+            to[at + n] = rows[row + n]
     return to
 
 
@@ -299,19 +304,16 @@ def _enter(like, frame):
     _called(like, frame)
 
 
-def _alone(job, memory, a, b, c, d):
+def _alone(job, memory, objects, a, b, c, d):
+    if objects:
+        a, b, c, d = _first(a), _first(b), _first(c), _first(d)
     told = _tell(job, memory, a, b, c, d)
     _entered(_numbers_at(job, WORK)[ENTER], memory + 8 * PITCH * 2)
     return told[0]
 
 
-def _alone_of_arrays(job, memory, a, b, c, d):
-    return _alone(job, memory, _first(a), _first(b), _first(c), _first(d))
-
-
 _enter = cached(numba.njit(nogil=True, **BY_ADDRESS), _enter)
-_alone = cached(numba.njit(nogil=True, no_cfunc_wrapper=True), _alone)
-_alone_of_arrays = cached(numba.njit(nogil=True, no_cfunc_wrapper=True), _alone_of_arrays)
+_alone = cached(numba.njit(nogil=True, no_cfunc_wrapper=True, error_model="numpy"), _alone)
 
 
 @compiled
