@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tconv import errors
+    from tconv import errors, testing
     from tconv.api import (
         conv,
         conv_input_vjp,
@@ -40,6 +40,7 @@ __all__ = [
     "output_size",
     "plan",
     "show_config",
+    "testing",
     "warmup",
 ]
 
@@ -49,8 +50,8 @@ _ELSEWHERE = {"Conv": "tconv.layers", "ConvTranspose": "tconv.layers", "output_s
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'tconv' has no attribute {name!r}")
-    if name == "errors":
-        return import_module("tconv.errors")  # which also makes it an attribute
+    if name in ("errors", "testing"):
+        return import_module(f"tconv.{name}")  # which also makes it an attribute
     value = getattr(import_module(_ELSEWHERE.get(name, "tconv.api")), name)
     globals()[name] = value
     return value

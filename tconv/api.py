@@ -756,10 +756,11 @@ def _forward(
         team(threads),
     )
     check_result(plan, out, x=x, w=w, bias=bias)
-    if out is None and x.flags.aligned and w.flags.aligned and (bias is None or bias.flags.aligned):
+    new = out is None or (type(out) is np.ndarray and out.flags.carray)  # or as a new one is
+    if new and x.flags.aligned and w.flags.aligned and (bias is None or bias.flags.aligned):
         of_bias = None if bias is None else (bias.dtype, bias.strides)
         bound = bound_function(plan, (x.dtype, x.strides), (w.dtype, w.strides), of_bias)
-        if bound is not None and (y := bound(x, w, bias)) is not None:
+        if bound is not None and (y := bound(x, w, bias, out)) is not None:
             return y
     return compute(plan, x, w, bias, out)
 

@@ -33,6 +33,9 @@ from tconv.geometry import (
 from tconv.layout import Layout, View, match, parse, place, spatial, view
 
 
+_PLAIN = frozenset({int, str, type(None)})  # `frozen` leaves them alone
+
+
 class Arguments(NamedTuple):
     """What all functions of one operator share, as the caller gave it but in a form that can be hashed."""
 
@@ -49,7 +52,9 @@ class Arguments(NamedTuple):
     @classmethod
     def of(cls, operator: Operator, *given: object) -> Arguments:
         """The arguments, in the order of the fields, so that plans can be looked up by them."""
-        return cls(operator, *map(frozen, cls._fields[1:], given))
+        if not _PLAIN.issuperset(map(type, given)):
+            given = tuple(map(frozen, cls._fields[1:], given))
+        return cls(operator, *given)
 
 
 class Roles(NamedTuple):

@@ -34,10 +34,18 @@ class BoundLayer:
         self._run = single.run
         self._weights, self._bias = weights, bias
 
-    def __call__(self, x: Array) -> Array | None:
-        """The result; None if the algorithm can't take the values of ``x``."""
-        y = np.empty(self._shape, self._dtype)
-        return None if self._run(x, self._weights, self._bias, y) else y
+    def __call__(self, x: Array, out: Array | None) -> Array | None:
+        """The result; None if the algorithm can't take the values of ``x``, or ``out`` is not as a new array is."""
+        if out is None:
+            out = np.empty(self._shape, self._dtype)
+        elif not self._fits(x, out):
+            return None
+        return None if self._run(x, self._weights, self._bias, out) else out
+
+    def _fits(self, x: Array, out: Array) -> bool:
+        """Whether ``out`` is what a new array would be, and surely no part of ``x``."""
+        alike = type(out) is np.ndarray and out.shape == self._shape and out.dtype == self._dtype and out.flags.carray
+        return alike and not np.may_share_memory(x, out)
 
 
 class BoundFunction:
@@ -50,15 +58,18 @@ class BoundFunction:
         self._prepare = ALGORITHMS[name].prepare
         self._zeros = _bias(plan, None)
 
-    def __call__(self, x: Array, w: Array, bias: Array | None) -> Array | None:
-        """The result; None if the algorithm can't take the values of ``x`` or ``w``, or has yet to be compiled."""
+    def __call__(self, x: Array, w: Array, bias: Array | None, out: Array | None) -> Array | None:
+        """The result; None if the algorithm can't take the values of ``x`` or ``w``, or has yet to be compiled.
+
+        ``out`` has been checked; it is as a new array would be.
+        """
         plan, single = self._plan, self._single
         if not single.job.ready:
             return None
         packed = self._prepare(plan.problem, plan.w.of(w), plan.threads)
         if packed is None:
             return None
-        y = np.empty(plan.y.shape, plan.dtype)
+        y = np.empty(plan.y.shape, plan.dtype) if out is None else out
         return None if single.run(x, packed.owner, self._zeros if bias is None else bias, y) else y
 
 

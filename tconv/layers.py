@@ -79,9 +79,9 @@ class _Layer:
         tconv.errors.TconvError
             As the function of the same name, for ``x`` and ``out``.
         """
-        if out is None and type(x) is np.ndarray:
+        if type(x) is np.ndarray:
             bound = self._bound.get((x.shape, x.strides, x.dtype))
-            if bound is not None and x.flags.aligned and (y := bound(x)) is not None:
+            if bound is not None and x.flags.aligned and (y := bound(x, out)) is not None:
                 return y
         x = as_array("x", x)
         threads = team(None) if self._threads is None else self._threads

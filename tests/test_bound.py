@@ -41,6 +41,11 @@ def skip_what_is_refused(name, dtype):
         pytest.skip("not for this dtype")
 
 
+def with_gaps(y):
+    """Memory for such a result into which no call is bound."""
+    return np.zeros((*y.shape, 2), y.dtype)[..., 0]
+
+
 def bound_of(layer):
     return [bound for bound in layer._bound.values() if bound is not None]
 
@@ -118,17 +123,43 @@ def functions_of(name, dtype="f4"):
 def test_a_bound_function_has_the_bits_of_one_that_is_not(name, dtype):
     skip_what_is_refused(name, dtype)
     call, found, (x, w, bias) = functions_of(name, dtype)
-    want = call(x, w, bias, out=call(x, w, bias))  # with `out` it is not bound
+    want = call(x, w, bias, out=with_gaps(call(x, w, bias)))
     bound = found(x, w, bias)
     assert (bound is not None) == (dtype != "c8")  # their inputs are copied first
     if bound is not None:
-        assert bound(x, w, bias).tobytes() == want.tobytes()
+        assert bound(x, w, bias, None).tobytes() == want.tobytes()
     for _ in range(2):
         again = call(x, w, bias)
         assert again.tobytes() == want.tobytes()
         assert (again.shape, again.dtype) == (want.shape, want.dtype)
     assert call(x, w).tobytes() == call(x, w, 0 * bias).tobytes()
-    assert call(x, 2 * w, bias).tobytes() == call(x, 2 * w, bias, out=np.empty_like(want)).tobytes()
+    assert call(x, 2 * w, bias).tobytes() == call(x, 2 * w, bias, out=with_gaps(want)).tobytes()
+
+
+@pytest.mark.parametrize("function", [False, True], ids=["layer", "function"])
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_given_result(name, function):
+    """It is written as a new one is; what cannot take it is refused, bound or not."""
+    call, _, (x, w, bias) = functions_of(name)
+    made, x_of_layer = layer_of(name)
+    if function:
+        run = lambda out=None: call(x, w, bias, out=out)  # noqa: E731
+    else:
+        x, run = x_of_layer, lambda out=None: made(x, out=out)
+    want = run()
+    whole = np.zeros((3, *want.shape), "f4")
+    for out in (np.zeros_like(want), whole[1], with_gaps(want), np.zeros_like(want)[::-1], want.copy("F")) * 2:
+        assert run(out) is out
+        assert np.array_equal(out, want)
+    assert not whole[[0, 2]].any()
+    frozen = np.zeros_like(want)
+    frozen.flags.writeable = False
+    shared = np.resize(x, max(x.size, want.size))
+    x = shared[: x.size].reshape(x.shape)
+    run()
+    for out in (frozen, want.astype("f8"), want[..., :-1], want[None], shared[: want.size].reshape(want.shape)):
+        with pytest.raises(tconv.errors.TconvError, match=r"^out: "):
+            run(out)
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -138,7 +169,7 @@ def test_operands_of_one_shape_that_lie_otherwise(name):
     raw[...] = w
     others = [w.copy("F"), w[::-1], w[..., ::-1], raw, w.astype(">f4"), w.astype("f8"), np.rint(w).astype("i2")]
     for view in others * 2:
-        want = call(np.array(x), np.array(view, order="C"), bias, out=call(x, view, bias))
+        want = call(np.array(x), np.array(view, order="C"), bias, out=with_gaps(call(x, view, bias)))
         np.testing.assert_allclose(call(x, view, bias), want, 0, 1e-4)
         assert call(x, view, bias).dtype == want.dtype
     spread = np.zeros(2 * bias.size, "f4")[::2]
@@ -155,7 +186,7 @@ def test_values_that_a_function_declines(name):
         before = operand.flat[3]
         operand.flat[3] = np.inf
         with np.errstate(invalid="ignore"):
-            want = call(x, w, bias, out=np.empty_like(call(x, w, bias)))
+            want = call(x, w, bias, out=with_gaps(call(x, w, bias)))
             np.testing.assert_array_equal(call(x, w, bias), want)
         operand.flat[3] = before
     assert np.isfinite(call(x, w, bias)).all()

@@ -31,6 +31,10 @@ def test_sizes_and_errors_load_nothing_heavy():
     assert loaded("import tconv; dir(tconv); hasattr(tconv, 'conv3')") == []
 
 
+def test_modules_that_are_named_need_no_import_of_their_own():
+    assert "numba" not in loaded("import tconv; assert callable(tconv.testing.examine); tconv.errors.TconvError")
+
+
 def test_computing_needs_numba_and_nothing_symbolic():
     exact = "import tconv; tconv.conv_transpose([2**70, 1], [1, 1], layout='...')"  # nothing to compile
     found = loaded(exact)
@@ -56,7 +60,7 @@ def test_every_public_name_is_there_and_loads_late():
 def test_no_public_name_is_hidden_by_a_module():
     """Python puts an imported submodule in its package's name space, over a function of that name."""
     modules = {path.stem for path in Path(tconv.__file__).parent.iterdir()}
-    assert modules & set(tconv.__all__) == {"errors"}
+    assert modules & set(tconv.__all__) == {"errors", "testing"}  # modules they are
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -114,7 +114,7 @@ GRANITE_RAPIDS = Rates(
     fetch=0.05, store=0.05, pass_=0.002, memory=0.026, memory_listed=0.039,
     write_run=9.2, write_vector=0.4, write_square=1.8, write_element=0.66,
     transform=0.71, transform_read=0.26, transform_written=1.84,
-    add=1.35, add_row=3.8, clear=4.7,
+    add=1.0, add_row=3.8, clear=4.7,
     tap=0.26, line=29, line_vector=3.0, plane=0.45,
     column_add=2.2, column_gather=1.0, column_weight=0.22, column_fill=0.05,
     level=0.44, spectra=0.7, block_copy=2.1, block=1e5,
