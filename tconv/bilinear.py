@@ -32,7 +32,6 @@ from tconv.geometry import (
 )
 from tconv.layout import Layout, View, match, parse, place, spatial, view
 
-
 _PLAIN = frozenset({int, str, type(None)})  # `frozen` leaves them alone
 
 

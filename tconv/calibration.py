@@ -52,12 +52,14 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class Fit:
-    """Rates, what they were fitted to, and by what factor predictions typically were, and are, off."""
+    """Rates, what they were fitted to, and how good they and those before are."""
 
     rates: Rates
     samples: int
-    before: float
-    after: float
+    before: float  # the factor by which predictions typically were off ...
+    after: float  # ... and are
+    lost_before: float  # how many times longer than the best way took the way chosen, on average ...
+    lost_after: float  # ... and takes
 
 
 def calibrate(problems: int = PROBLEMS, threads: int = 1, progress: Callable[[int, int], None] | None = None) -> Fit:
@@ -198,7 +200,8 @@ def fit(samples: Sequence[Sample], known: dict[tuple[str, int], float]) -> Fit:
         samples = [sample for sample in samples if 0 < sample.way.predict() < inf]
         measured = np.log([sample.measured for sample in samples])
         matter = _matter(samples)
-        first = _predicted(samples, np.log(list(before.values()))) - measured
+        predicted = _predicted(samples, np.log(list(before.values())))
+        first, lost_before = predicted - measured, _lost(samples, predicted)
         off = _predicted(samples, at) - measured
         for _ in range(STEPS):
             slopes = np.array(
@@ -208,11 +211,23 @@ def fit(samples: Sequence[Sample], known: dict[tuple[str, int], float]) -> Fit:
             left = np.vstack([slopes.T * free * weights[:, None], np.sqrt(STAY) * np.eye(at.size)])
             right = np.concatenate([-off * weights, np.sqrt(STAY) * (start - at)])
             at = at + np.clip(np.linalg.lstsq(left, right, rcond=None)[0], -1, 1)
-            off = _predicted(samples, at) - measured
+            predicted = _predicted(samples, at)
+            off = predicted - measured
     finally:
         _suppose(before)
     fitted = dict(zip(before, np.exp(at), strict=True))
-    return Fit(Rates.of(fitted), len(samples), *(float(np.exp(np.median(np.abs(log)))) for log in (first, off)))
+    off_before, off_after = (float(np.exp(np.median(np.abs(log)))) for log in (first, off))
+    return Fit(Rates.of(fitted), len(samples), off_before, off_after, lost_before, _lost(samples, predicted))
+
+
+def _lost(samples: Sequence[Sample], predicted: np.ndarray) -> float:
+    """How many times longer than its best way a problem takes that is computed as such predictions say."""
+    of_problem: dict[Problem, list[tuple[float, float]]] = {}
+    for sample, prediction in zip(samples, predicted, strict=True):
+        if not sample.way.name.endswith("packing"):
+            of_problem.setdefault(sample.way.problem, []).append((prediction, sample.measured))
+    lost = [log(min(ways)[1] / min(measured for _, measured in ways)) for ways in of_problem.values()]
+    return exp(sum(lost) / max(1, len(lost)))
 
 
 def _matter(samples: Sequence[Sample]) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import islice
 from math import exp, inf
 
@@ -13,6 +14,7 @@ from tconv import calibration, cli
 from tconv.algorithms import rates
 from tconv.algorithms.rates import GRANITE_RAPIDS, RATES, ZEN_4, ZEN_4_NARROW, Rates
 from tconv.calibration import Sample, calibrate, draw, fit, ways
+from tconv.cli import calibrate as command
 
 
 @pytest.fixture
@@ -105,6 +107,7 @@ def test_predictions_come_close_to_what_was_measured(monkeypatch):
     found = fit(pretended(true), {key: value for key, value in true.values().items() if key[0] == "panel"})
     assert found.before > 1.4
     assert found.after < 1.15
+    assert 1 <= found.lost_after < found.lost_before
     assert found.rates.panel == pytest.approx(true.panel)
     assert RATES.values() == before  # of this process
 
@@ -118,9 +121,15 @@ def test_a_calibration_from_beginning_to_end(monkeypatch, kept, capsys):
     assert seen == [(done, 4) for done in range(5)]
     assert found.samples > 10
     assert 1 < found.after < 5
+    assert min(found.lost_before, found.lost_after) >= 1
     assert cli.main(["calibrate", "--problems", "3"]) == 0
-    assert str(kept) in capsys.readouterr().out
-    assert rates.read() is not None
+    assert " measurements: predictions were off by a factor of " in capsys.readouterr().out
+    kept.unlink(missing_ok=True)
+    for lost, is_kept in ((1.2, False), (1.05, True)):
+        measured = replace(found, lost_before=1.1, lost_after=lost)
+        monkeypatch.setattr(command, "calibrate", lambda *given, measured=measured: measured)
+        assert cli.main(["calibrate", "--problems", "3"]) == 0
+        assert (str(kept) in capsys.readouterr().out) == is_kept == (rates.read() is not None)
     assert cli.main(["info"]) == 0
     assert f"measured, in {kept}" in capsys.readouterr().out
     assert cli.main(["calibrate", "--forget"]) == cli.main(["calibrate", "--forget"]) == 0
