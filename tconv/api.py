@@ -102,7 +102,8 @@ def conv_transpose(
     accuracy : {"direct", "fast", "exact-order"}, default "direct"
         Which rounding errors may be made for speed: "direct" takes algorithms whose proved bound on errors is at
         most 4 times the direct sum's, "fast" at most 16 times; "exact-order" only those that add up the products of
-        the definition, nothing else. `plan` shows the bounds. Without rounding all are the same.
+        the definition, nothing else. `plan` shows the bounds, by the largest |x| and |w|: where direct sums cancel as
+        they go, as with signs that alternate, errors may be more times theirs. Without rounding all are the same.
     threads : int, optional
         How many threads to use at most; by default all that Numba has. The result has the same bits for any
         number.
@@ -230,7 +231,8 @@ def conv(
     accuracy : {"direct", "fast", "exact-order"}, default "direct"
         Which rounding errors may be made for speed: "direct" takes algorithms whose proved bound on errors is at
         most 4 times the direct sum's, "fast" at most 16 times; "exact-order" only those that add up the products of
-        the definition, nothing else. `plan` shows the bounds. Without rounding all are the same.
+        the definition, nothing else. `plan` shows the bounds, by the largest |x| and |w|: where direct sums cancel as
+        they go, as with signs that alternate, errors may be more times theirs. Without rounding all are the same.
     threads : int, optional
         How many threads to use at most; by default all that Numba has. The result has the same bits for any
         number.

@@ -89,7 +89,7 @@ RANDOM = {
     "normal": lambda rng, shape: rng.standard_normal(shape),
     "positive": lambda rng, shape: rng.uniform(0, 1, shape),
     "of many sizes": lambda rng, shape: rng.standard_normal(shape) * 10.0 ** rng.integers(-6, 7, shape),
-    "cancelling": lambda rng, shape: 1 + 1e-3 * rng.standard_normal(shape) * np.resize([1, -1], shape[-1]),
+    "nearly one": lambda rng, shape: 1 + 1e-3 * rng.standard_normal(shape) * np.resize([1, -1], shape[-1]),
 }
 
 

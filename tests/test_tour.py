@@ -158,5 +158,5 @@ def test_without_the_image_extra_the_photograph_is_left_out(monkeypatch, capsys,
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(photograph, "find_spec", lambda name: None)
     assert photograph.show(Console(width=80))
-    assert 'python -m pip install "tconv[image]"' in capsys.readouterr().out
+    assert "python -m pip install pillow scikit-image" in capsys.readouterr().out
     assert not list(tmp_path.iterdir())

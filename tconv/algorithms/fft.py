@@ -50,7 +50,7 @@ def supports(problem: Problem) -> str | None:
     if prod(axis.stride * axis.dilation // gcd(axis.stride, axis.dilation) for axis in problem.axes) > MOST_PHASES:
         return f"is for {MOST_PHASES} phases or fewer"
     if not _scipy():
-        return 'needs SciPy: python -m pip install "tconv[fft]"'
+        return "needs SciPy: python -m pip install scipy"
     if problem.channels_in == 0 or (best := scheme(problem)) is None:
         return "has nothing to multiply"
     if best.spectra_bytes > SPECTRA_BYTES:

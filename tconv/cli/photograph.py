@@ -22,7 +22,7 @@ def show(console: Console) -> bool:
     """Enlarge the astronaut, write the PNG, and say whether the result is what Pillow computes."""
     if not (find_spec("PIL") and find_spec("skimage")):
         console.print(
-            'Left out: this needs Pillow and scikit-image. They come with\n  python -m pip install "tconv\\[image]"',
+            "Left out: this needs Pillow and scikit-image. They come with\n  python -m pip install pillow scikit-image",
             highlight=False,
         )
         return True

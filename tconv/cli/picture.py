@@ -37,7 +37,7 @@ class Picture:
 def check_installed() -> None:
     """Raise ``PictureError`` where the extra `image` is missing."""
     if not (find_spec("PIL") and find_spec("tifffile")):
-        raise PictureError('pictures need Pillow and tifffile: python -m pip install "tconv[image]"')
+        raise PictureError("pictures need Pillow and tifffile: python -m pip install pillow tifffile")
 
 
 def read_picture(path: Path) -> Picture:
