@@ -18,7 +18,7 @@ from benchmarks.studies import STUDIES
 from benchmarks.tables import select
 
 README = ROOT / "README.md"
-RESULTS = ROOT / "benchmarks" / "results"
+MEASURED = ROOT / "benchmarks" / "measured"  # those that the repository keeps are in benchmarks/results
 PEERS = list(dict.fromkeys(ENGINES[name].module for name in results.PEERS))
 
 
@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     add("--rounds", type=int, help="how often; for times, turns of each engine: 5, with --quick 3")
     add("--python", metavar="NAME=PATH", action="append", default=[], help="the interpreter of one engine")
     add("--peer-python", metavar="PATH", help="the interpreter of all peers")
-    add("--out", type=Path, metavar="JSON", help="default: in benchmarks/results, named after what is measured")
+    add("--out", type=Path, metavar="JSON", help="default: in benchmarks/measured, named after what is measured")
     add("--keep", action="store_true", help="measure only what --out does not hold yet")
     add(
         "--minutes",
@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
         default=float("inf"),
         help="begin no layer later; --keep goes on another time",
     )
-    add("--report", type=Path, metavar="JSON", help="only write the tables of JSON again, README's too")
+    add("--report", type=Path, metavar="JSON", help="only write its tables again, README's too if it shows them")
     return options
 
 
@@ -70,10 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         path.with_suffix(".svg").write_text(chart.draw(found))
     path.with_suffix(".md").write_text(report.full(found, path.stem))
     if options.report:
-        place = path.with_suffix("").resolve()
+        place, operation = path.with_suffix("").resolve(), results.operation(found)
         inside = place.relative_to(ROOT).as_posix() if place.is_relative_to(ROOT) else None
-        if not report.put_between_markers(README, results.operation(found), report.compact(found, inside)):
-            print(f"README.md has no markers {report.markers(results.operation(found))}", file=sys.stderr)
+        if f"({inside}.md)" not in report.between_markers(README, operation):
+            print(f"README.md shows other results between {report.markers(operation)}", file=sys.stderr)
+        else:
+            report.put_between_markers(README, operation, report.compact(found, inside))
     print(f"\n{report.summary(found)}\n{path}, {path.with_suffix('.md')}")
     return int(results.wrong(found))
 
@@ -108,7 +110,7 @@ def requested(options: argparse.Namespace, name: str) -> Session:
         pythons=_pythons(options.python, options.peer_python),
         threads=options.threads,
         dtype=options.dtype,
-        path=options.out or RESULTS / _file(options),
+        path=options.out or MEASURED / _file(options),
         operation=options.operation,
         batch=options.batch,
         keep=options.keep,

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks import operands
-from benchmarks.engines import ENGINES, Operands, Refused
+from benchmarks.engines import ENGINES, Operands, Refused, without_figure
 from benchmarks.layers import Layer
 from benchmarks.process import Crew
 
@@ -71,6 +71,6 @@ class Bench:
             try:
                 entries[engine] = measure(engine)
             except Refused as error:
-                entries[engine] = {"refused": str(error)}
+                entries[engine] = without_figure(error)
             self.crew.dismiss(engine)
         return entries

@@ -13,7 +13,7 @@ from queue import Empty, Queue
 from threading import Thread
 from typing import Any
 
-from benchmarks.engines import ENGINES, Refused
+from benchmarks.engines import ENGINES, Failed, Refused
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,7 +23,7 @@ PATIENT = 300.0
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
-class Gone(Refused):
+class Gone(Failed):
     """The worker ended by itself; the message is the last thing that it said."""
 
 
@@ -150,7 +150,7 @@ class Crew:
             del self._workers[engine]
             raise
         if "refused" in answer:
-            raise Refused(answer["refused"])
+            raise (Failed if "failed" in answer else Refused)(answer["refused"])
         return answer
 
     def beside(self, **variables: str) -> Crew:

@@ -102,10 +102,17 @@ def provenance(results: Results) -> str:
     limits, threads = results["limits"], results["threads"]
     peak = f", multiply-add peak {limits['operations'] / 1e9:.0f} GFLOP/s" if limits.get("operations") else ""
     copy = f", copy {limits['bytes'] / 1e9:.0f} GB/s" if limits.get("bytes") else ""
+    turns = max(
+        (len(row["times"]["tconv"].get("rounds_ms", ())) for row in results["rows"].values() if "times" in row),
+        default=0,
+    )
+    rounds = f", medians of {turns} rounds" if turns else ""
+    commit = f", commit {results['commit']}" if results.get("commit") else ""
     batch = f", batch {results['batch']}" if results.get("batch") else ""
     return (
         f"{machine['cpu']}, {machine['cores']} cores, {vectors}{peak}{copy}; {results['dtype']}, "
-        f"{threads} thread{'s' * (threads > 1)}{batch}; {packages}; {results['date'][:10]}; by `python -m benchmarks`."
+        f"{threads} thread{'s' * (threads > 1)}{batch}{rounds}; {packages}; {results['date'][:10]}{commit}; "
+        "by `python -m benchmarks`."
     )
 
 
@@ -127,7 +134,15 @@ def summary(results: Results) -> str:
         if large := {name: value for name, value in found.items() if results["rows"][name]["operations"] >= LARGE}:
             least = min(large, key=large.__getitem__)
             sentence += f"; with {LARGE / 1e9:g} GFLOP or more, never below {large[least]:.2f} ({least})"
+        slower = sorted((value, name) for name, value in found.items() if value < 1)
+        if slower and engine == "tconv":
+            sentence += f"; slower on {', '.join(f'{name} ({value:.2f})' for value, name in slower)}"
         sentences.append(sentence + ".")
+    last = ratios(results, "tconv.channels_last", ["tconv"])
+    if last:
+        least = min(last, key=lambda name: last[name][0])
+        mean = geometric_mean([figures[0] for figures in last.values()])
+        sentences.append(f"With channels last it is {mean:.2f} times as fast, at least {last[least][0]:.2f} ({least}).")
     return " ".join(sentences)
 
 
@@ -160,6 +175,20 @@ def compact(results: Results, path: str | None = None) -> str:
     return "\n\n".join(filter(None, parts))
 
 
+def _behind(results: Results) -> str:
+    """The rows with the quickest peer ahead, the worst first."""
+    behind = sorted((found[0], name) for name, found in ratios(results).items() if found[0] < 1)
+    body = []
+    for value, name in behind:
+        row = results["rows"][name]
+        peer = best_peer(row)
+        assert peer is not None
+        shares = [_share(row, engine, "times", results) for engine in ("tconv", peer)]
+        body.append([name, row["shape"], ENGINES[peer].title, f"{value:.2f}", *shares])
+    head = ["layer", "shape", "peer", "its time / tconv's", "tconv, of the limit", "peer, of the limit"]
+    return table(head, body, 3) if body else ""
+
+
 def _accuracy(results: Results) -> str:
     """The largest error of each engine over all rows."""
     body = []
@@ -169,7 +198,11 @@ def _accuracy(results: Results) -> str:
         if errors:
             error, of_bound = (max(column) for column in zip(*errors, strict=True))
             body.append([ENGINES[engine].title, f"{error:.1e}", f"{of_bound:.2g}"])
-    return table(["engine", "largest error / largest output", "largest error / proved bound"], body) if body else ""
+    return (
+        table(["engine", "largest error / largest output", "largest error / the direct sum's bound"], body)
+        if body
+        else ""
+    )
 
 
 def _absent(results: Results) -> str:
@@ -213,6 +246,7 @@ def _studies(results: Results) -> dict[str, str]:
     return {
         "Milliseconds of a call": lines("times", columns("times", _time) | rates),
         "Time of each peer / time of the layer object": lines("times", columns("times", _ratio, PEERS)),
+        "Where a peer is faster": _behind(results),
         "Errors against double precision": _accuracy(results),
         "Milliseconds on a new shape / later": lines(
             "first_call", columns("first_call", _fields, fields=("new_ms", "later_ms"), form=number)
@@ -231,9 +265,10 @@ def _studies(results: Results) -> dict[str, str]:
 def full(results: Results, name: str | None = None) -> str:
     """Everything that a run has found, as one Markdown page; the chart beside it is ``name`` + ".svg"."""
     layers = ([layer, row["shape"], row["source"]] for layer, row in results["rows"].items())
+    asked = {engine for row in results["rows"].values() for study in STUDIES for engine in row.get(study, {})}
     sections = _studies(results) | {
         "Layers": table(["layer", "shape", "source"], layers, 3),
-        "Engines": "\n".join(f"* {engine.title}: {engine.about}" for engine in ENGINES.values()),
+        "Engines": "\n".join(f"* {engine.title}: {engine.about}" for name, engine in ENGINES.items() if name in asked),
         "No figure": _absent(results),
     }
     parts = [f"# {TITLES[operation(results)]}", provenance(results), summary(results), _picture(results, name)]
@@ -246,13 +281,16 @@ def markers(operation: str) -> tuple[str, str]:
     return f"<!-- benchmarks: {operation} -->", f"<!-- /benchmarks: {operation} -->"
 
 
-def put_between_markers(path: Path, operation: str, block: str) -> bool:
-    """Replace what stands between the markers in a file; False if the file or the markers are not there."""
+def between_markers(path: Path, operation: str) -> str:
+    """What stands between the markers in a file; nothing if the file or the markers are not there."""
     opening, closing = markers(operation)
-    text = path.read_text() if path.exists() else ""
-    before, begin, rest = text.partition(opening)
-    _, end, after = rest.partition(closing)
-    if not (begin and end):
-        return False
-    path.write_text(f"{before}{opening}\n\n{block}\n\n{closing}{after}")
-    return True
+    _, begin, rest = (path.read_text() if path.exists() else "").partition(opening)
+    block, end, _ = rest.partition(closing)
+    return block if begin and end else ""
+
+
+def put_between_markers(path: Path, operation: str, block: str) -> None:
+    """Replace what stands there."""
+    opening, closing = markers(operation)
+    before, _, rest = path.read_text().partition(opening)
+    path.write_text(f"{before}{opening}\n\n{block}\n\n{closing}{rest.partition(closing)[2]}")

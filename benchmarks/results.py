@@ -11,7 +11,8 @@
          "memory": {engine: {"kept_mib", "extra_mib"}},
          "startup": {engine: {"cold_ms", "warm_ms"}}}}}
 
-An engine without a figure has ``{"refused": why}`` or ``{"slower_than_s": 20}`` in its place.
+An engine without a figure has ``{"refused": why}`` in its place, and ``"failed": true`` if it broke; or
+``{"slower_than_s": 20}``.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ Row = dict[str, Any]
 Ratio = tuple[float, float, float]
 
 PEERS = [name for name, engine in ENGINES.items() if engine.module != "tconv"]
-TIMED = ("times", "scaling", "growth")
 
 
 def row(layer: Layer, dtype: str) -> Row:
@@ -81,12 +81,13 @@ def differences(one: Results, other: Results) -> list[str]:
 
 
 def wrong(results: Results) -> bool:
-    """Whether tconv has a result beyond the proved bound."""
+    """Whether tconv has a result beyond the bound, or broke."""
     return any(
-        entry.get("of_bound", 0) > 1
+        entry.get("of_bound", 0) > 1 or "failed" in entry
         for row in results["rows"].values()
-        for study in TIMED
-        for engine, entry in row.get(study, {}).items()
+        for entries in row.values()
+        if isinstance(entries, dict)
+        for engine, entry in entries.items()
         if engine not in PEERS
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks import reference
 from benchmarks.bench import COMPILING, PATIENCE, SLOWEST, Bench, Entry
-from benchmarks.engines import Refused
+from benchmarks.engines import Refused, without_figure
 from benchmarks.layers import Layer
 from benchmarks.process import Slow
 
@@ -36,7 +36,7 @@ def measure(layer: Layer, engines: Sequence[str], bench: Bench, rows: int = 0) -
             try:
                 entry["rounds_ms"].append(1e3 * bench.time(engine, warmup, bench.pace.seconds, least))
             except Refused as error:
-                entries[engine] = {"refused": str(error)}
+                entries[engine] = without_figure(error)
     for entry in entries.values():
         if "rounds_ms" in entry:
             entry["ms"] = median(entry["rounds_ms"])
@@ -56,6 +56,6 @@ def _prepare(layer: Layer, engine: str, bench: Bench, truth: reference.Truth, ro
             return {"slower_than_s": SLOWEST}
         second = bench.crew.ask(engine, "result", 2 * SLOWEST, path=str(path), rows=rows)["seconds"]
     except Refused as error:
-        return {"refused": str(error)}
+        return without_figure(error)
     times = {"build_ms": 1e3 * built, "first_ms": 1e3 * first, "second_ms": 1e3 * second}
     return times | truth.judge(np.load(path)) | {"rounds_ms": []}

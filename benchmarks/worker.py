@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import operands as stored
-from benchmarks.engines import Ready, Refused
+from benchmarks.engines import Failed, Ready, Refused, without_figure
 from benchmarks.layers import Layer
 from benchmarks.machine import copy_bandwidth
 
@@ -158,9 +158,9 @@ def main(engine: str, threads: int) -> None:
         try:
             answer = getattr(server, request.pop("do"))(**request)
         except Refused as error:
-            answer = {"refused": str(error)}
+            answer = without_figure(error)
         except Exception as error:  # an engine may fail on a layer in any way; the table says how
-            answer = {"refused": f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]}
+            answer = without_figure(Failed(f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]))
         print(json.dumps(answer), file=answers, flush=True)
 
 

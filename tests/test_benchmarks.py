@@ -365,6 +365,7 @@ def found() -> results.Results:
     row["times"] = {
         "tconv": entry(4.0, 5.0, 6.0),
         "tconv.function": entry(5.0, 5.0, 5.0),
+        "tconv.channels_last": entry(8.0, 10.0, 12.0),
         "torch": entry(10.0, 10.0, 9.0),
         "onnxruntime": entry(8.0, 9.0, 9.0),
         "openvino": entry(1.0, 1.0, 1.0, of_bound=7.0),
@@ -400,10 +401,14 @@ def test_figures_follow_from_the_rounds(found: results.Results) -> None:
     assert results.ratios(found) == {"dcgan.4": (1.8, 1.5, 2.0), "tiny": (0.5, 0.5, 0.5)}
     assert results.ratio(row, "tconv", "tconv.serial", "scaling") == (1.8, 1.6, 2.0)
     assert not results.wrong(found)
+    found["rows"]["tiny"]["times"]["torch"] = {"refused": "RuntimeError", "failed": True}
+    found["rows"]["tiny"]["times"]["tconv.function"] = {"refused": "one axis only"}
+    assert not results.wrong(found)
     for study, engine in (("times", "tconv.out"), ("scaling", "tconv.serial")):
-        worse = copy.deepcopy(found)
-        worse["rows"]["dcgan.4"][study][engine] = entry(1.0, of_bound=1.5)
-        assert results.wrong(worse)
+        for bad in (entry(1.0, of_bound=1.5), {"refused": "ValueError", "failed": True}):
+            worse = copy.deepcopy(found)
+            worse["rows"]["dcgan.4"][study][engine] = bad
+            assert results.wrong(worse)
 
 
 def test_results_without_an_operation_are_of_transposed_convolution(found: results.Results) -> None:
@@ -423,7 +428,9 @@ def test_the_short_table(found: results.Results) -> None:
     assert "![Time of the best peer over time of tconv, layer by layer](results/page.svg)" in lines
     assert "faster than the best peer on 1 of 2 layers" in text
     assert "The function is faster than PyTorch's in its better memory format on 1 of 1 layers" in text
-    assert "with 0.2 GFLOP or more, never below 1.80 (dcgan.4)" in text
+    assert "with 0.2 GFLOP or more, never below 1.80 (dcgan.4); slower on tiny (0.50)." in text
+    assert "With channels last it is 0.50 times as fast, at least 0.50 (dcgan.4)." in text
+    assert "2 threads, medians of 3 rounds; tconv 1.2.3; 2030-01-02, commit abc; by `python -m benchmarks`." in text
     assert "A Processor, 2 cores, avx2, multiply-add peak 430 GFLOP/s, copy 20 GB/s; float32, 2 threads" in text
 
 
@@ -438,7 +445,10 @@ def test_the_long_page(found: results.Results) -> None:
     assert "| dcgan.4 | 5.00 | 9.00 | 1.80 (1.60 to 2.00) | 50 % arithmetic |" in page
     assert "| 1e4 | 0.100 | 0.0500 | 26.5 | 53.1 |" in page
     assert "* OpenVINO, times: no reason (tiny)" in page
-    assert all(engine.about in page for engine in ENGINES.values())
+    assert "| tiny | 1x1x2x2 -> 1, k2 s2 | PyTorch | 0.50 |" in page
+    asked = {name for row in found["rows"].values() for study in STUDIES for name in row.get(study, {})}
+    assert asked < ENGINES.keys()
+    assert all((engine.about in page) == (name in asked) for name, engine in ENGINES.items())
 
 
 def test_without_times_there_is_no_picture(found: results.Results) -> None:
@@ -464,16 +474,17 @@ def test_the_chart_has_a_bar_for_each_ratio(found: results.Results) -> None:
 def test_readme_is_changed_between_the_markers_only(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     begin, end = report.markers("conv")
-    assert not report.put_between_markers(readme, "conv", "table")
+    assert report.between_markers(readme, "conv") == ""
     readme.write_text("no place\n")
-    assert not report.put_between_markers(readme, "conv", "table")
+    assert report.between_markers(readme, "conv") == ""
     readme.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
-    assert not report.put_between_markers(readme, "conv_transpose", "table")
-    assert report.put_between_markers(readme, "conv", "new")
+    assert report.between_markers(readme, "conv_transpose") == ""
+    assert report.between_markers(readme, "conv") == "\nold\n"
+    report.put_between_markers(readme, "conv", "new")
     assert readme.read_text() == f"before\n{begin}\n\nnew\n\n{end}\nafter\n"
 
 
-COMMITTED = list((ROOT / "benchmarks" / "results").glob("*float32-2-threads.json"))
+COMMITTED = list((ROOT / "benchmarks" / "results").glob("*.json"))
 
 
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
@@ -481,8 +492,9 @@ def test_nobody_types_a_figure(path: Path) -> None:
     """README's blocks, the pages and the charts are what the committed results say."""
     found = results.read(path)
     place = path.with_suffix("").relative_to(ROOT).as_posix()
-    begin, end = report.markers(results.operation(found))
-    assert f"{begin}\n\n{report.compact(found, place)}\n\n{end}" in (ROOT / "README.md").read_text()
+    shown = report.between_markers(ROOT / "README.md", results.operation(found))
+    assert f"({place}.md)" in (ROOT / "README.md").read_text()
+    assert (shown == f"\n\n{report.compact(found, place)}\n\n") == (f"({place}.md)" in shown)
     assert path.with_suffix(".md").read_text() == report.full(found, path.stem)
     assert path.with_suffix(".svg").read_text() == chart.draw(found)
 
@@ -574,6 +586,14 @@ def test_a_run_writes_both_files_and_keeps_what_it_has(
     with pytest.raises(ValueError, match=r"--keep: .* can't be gone on with: commit changed since"):
         replace(asked, keep=True).run(said.append)
     monkeypatch.setattr(program, "README", tmp_path / "README.md")
+    monkeypatch.setattr(program, "ROOT", tmp_path)
+    begin, end = report.markers("conv_transpose")
+    (tmp_path / "README.md").write_text(f"{begin}\n[another](new/other.md)\n{end}\n")
     assert program.main(["--report", str(path)]) == 0
+    assert "shows other results" in capsys.readouterr().err
     assert "| tiny |" in path.with_suffix(".md").read_text()
+    assert "new/other.md" in (tmp_path / "README.md").read_text()
+    (tmp_path / "README.md").write_text(f"{begin}\n[these](new/r.md)\n{end}\n")
+    assert program.main(["--report", str(path)]) == 0
+    assert "geometric mean" in (tmp_path / "README.md").read_text() or "tiny" in (tmp_path / "README.md").read_text()
     capsys.readouterr()

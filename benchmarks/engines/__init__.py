@@ -52,6 +52,15 @@ class Refused(Exception):  # noqa: N818  (an answer, not an accident)
     """The engine has no such layer; the message says why in a few words."""
 
 
+class Failed(Refused):
+    """The engine broke: it raised something else, or ended."""
+
+
+def without_figure(reason: Refused) -> dict[str, Any]:
+    """What stands in the place of a figure."""
+    return {"refused": str(reason), "failed": True} if isinstance(reason, Failed) else {"refused": str(reason)}
+
+
 @dataclass(frozen=True)
 class Operands:
     """What a layer computes with: ``x`` as "NC...", ``w`` as `Layer.w` says, ``bias`` or None."""
