@@ -49,6 +49,19 @@ def test_exact_however_it_is_cut(case, operator, small, monkeypatch):
     assert not small or bands > 1 or p.axes[0].size_in == 1 or p.axes[0].size_out == 1
 
 
+def test_which_residues_are_sorted_at_once():
+    def sorted_at_once(*axes):
+        best = depthwise.scheme(of("conv", problem(T, *axes), "float32"))
+        return depthwise._sorted_at_once(best.axes, best.parts, 16)
+
+    for stride in (2, 3, 4):
+        assert sorted_at_once(axis(9, 5, stride), axis(20, 5, stride))
+        assert not sorted_at_once(axis(9, 5, stride), axis(11, 5, stride))  # of one, fewer than fill a vector
+        assert not sorted_at_once(axis(200, 5, stride))  # a line that is cut into bands
+    assert not sorted_at_once(axis(9, 1, 2), axis(20, 1, 2))  # one of two is read
+    assert not sorted_at_once(axis(9, 5, 5), axis(20, 5, 5))
+
+
 @pytest.mark.parametrize("dilation", [100, 12_000, 25_000])
 def test_bands_are_longer_than_what_taps_reach(dilation):
     """Or planes would be copied again and again."""

@@ -70,7 +70,7 @@ def test_copies_of_lanes(size, dtype, lanes):
 @every_register
 def test_copies_of_windows(size, dtype, lanes):
     intrinsic = windows._copied_windows
-    for span, window in windows.WINDOWS + windows.SINGLE:
+    for span, window in windows.WINDOWS + windows.PARTS + windows.SINGLE:
         row, pitch = lanes + 1, window * (lanes + 1) + 3
         source, target = numbers(500, dtype), numbers(4 * pitch + 3, dtype)
 

@@ -21,6 +21,7 @@ from tconv.algorithms.rates import RATES
 from tconv.geometry import Problem
 from tconv.kernels import depthwise
 from tconv.kernels.depthwise import LONGEST, ROWS, VECTORS, Depthwise
+from tconv.kernels.windows import MOST_APART
 from tconv.kernels.workers import Job, Scratch, Single
 from tconv.memory import Flat, ascending, flat
 from tconv.polyphase import PhasedAxis, Tap, phase
@@ -110,6 +111,7 @@ def scheme(problem: Problem, together: int = 1) -> Scheme | None:
         band=band,
         bands=ceil(axes[0].count / band),
         part=part,
+        parts_at_once=1,
         x_batch=0,
         x_group=0,
         y_batch=0,
@@ -223,6 +225,16 @@ def single(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], t
     return Single(depthwise.depthwise, _placed(problem, source, target, threads))
 
 
+def _sorted_at_once(axes: np.ndarray, parts: np.ndarray, lanes: int) -> bool:
+    """Whether all residues of the last axis are read, in lines that fill a vector and are not cut into bands."""
+    split = int(axes[depthwise.SPLIT, -1])
+    start = axes[depthwise.FIRST, -1] + axes[depthwise.LOWEST, -1]
+    cells = axes[depthwise.COUNT, -1] + axes[depthwise.REACH, -1]
+    inputs = min(cells, ceil(axes[depthwise.SIZE, -1] / split) - start) - min(max(0, -start), cells)
+    residues = np.unique(parts[:, -1]).size
+    return axes.shape[1] > 1 < split <= MOST_APART and residues == split and bool(inputs >= lanes)
+
+
 @lru_cache(maxsize=128)
 def _placed(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], threads: int) -> Job:
     """What the kernel is told for an input and an output with these steps."""
@@ -236,6 +248,8 @@ def _placed(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], 
     if groups == y_channel == 1 and problem.channels_out >= lanes:
         shape = shape._replace(abreast=problem.channels_out)
     axes = best.axes.copy()
+    if together == 1 == x_steps[-1] and _sorted_at_once(axes, best.parts, lanes):
+        shape = shape._replace(parts_at_once=int(axes[depthwise.SPLIT, -1]))
     axes[depthwise.X_STEP], axes[depthwise.Y_STEP] = x_steps, y_steps
     n_axes = axes.shape[1]
     own: tuple[Scratch, ...] = (

@@ -24,6 +24,7 @@ from tconv.kernels.interleave import interleave, store_line
 from tconv.kernels.launch import CALLED, INLINED, called, inlined
 from tconv.kernels.rearrange import copy_line
 from tconv.kernels.vectors import INT, data_of, expect, load_vector, multiply_add, splat, store_vector, vector_type
+from tconv.kernels.windows import copy_windows, places
 from tconv.kernels.workers import claim, worker
 
 ROWS = 4  # of a tile
@@ -44,7 +45,8 @@ class Depthwise(NamedTuple):
     columns: int  # of a line that are summed at a time
     band: int  # positions of the first axis to a unit
     bands: int
-    part: int  # of a plane: as many are copied as there are residues of inputs
+    part: int  # of a plane: as many are copied as there are residues of inputs ...
+    parts_at_once: int  # ... those of the last axis together, if they lie side by side and lines are long enough
     x_batch: int  # strides
     x_group: int
     y_batch: int
@@ -281,12 +283,14 @@ def _size(axes, part, a):
 
 
 @called
-def _fill(lanes, unit, axes, part, begin, counts, line, x, from_, plane, to):
+def _fill(shape, axes, part, begin, counts, line, x, from_, plane, to):
     """Copy the inputs of one part that a unit's positions read, line by line; where there are none, zeros.
 
-    A position holds ``unit`` numbers; if several, positions lie as far apart in the input, too. At the ends of lines
-    there are zeros already, if positions hold one number and lines are not cut into bands.
+    Or of as many parts as there are at once. A position holds as many numbers as there are groups together; if several,
+    positions lie as far apart in the input, too. At the ends of lines there are zeros already, if positions hold one
+    number and lines are not cut into bands.
     """
+    lanes, unit, at_once = shape.lanes, shape.together, shape.parts_at_once
     last = axes.shape[1] - 1
     for a in range(last + 1):
         from_ += part[a] * axes[X_STEP, a]
@@ -294,6 +298,7 @@ def _fill(lanes, unit, axes, part, begin, counts, line, x, from_, plane, to):
     cells = counts[last] + axes[REACH, last]
     low = min(max(0, -start), cells)
     end = max(low, min(cells, _size(axes, part, last) - start))
+    held_inputs = axes[SIZE, last] - (start + low) * axes[SPLIT, last]
     step = axes[SPLIT, last] * axes[X_STEP, last]
     rows, row_begin, row_end, row_step = 1, 0, 1, 0
     if last:
@@ -317,8 +322,11 @@ def _fill(lanes, unit, axes, part, begin, counts, line, x, from_, plane, to):
             source += index * axes[SPLIT, a] * axes[X_STEP, a]
         for row in range(row_begin, row_begin + rows):
             if not held or row < 0 or row >= row_end:
-                for i in range(low * unit, end * unit):
-                    plane[at + i] = 0
+                for p in range(at_once):
+                    for i in range(low * unit, end * unit):
+                        plane[at + p * shape.part + i] = 0
+            elif at_once > 1:
+                _sort(lanes, at_once, end - low, held_inputs, x, source, plane, at + low, shape.part)
             elif unit == 1:
                 copy_line(lanes, end - low, step, 1, x, source, plane, at + low)
             elif step == unit:
@@ -333,6 +341,15 @@ def _fill(lanes, unit, axes, part, begin, counts, line, x, from_, plane, to):
                     plane[at + i] = 0
             source += row_step
             at += line
+
+
+@inlined
+def _sort(lanes, parts, count, held, x, source, plane, at, apart):
+    """Put the ``held`` inputs from ``source`` on by turns into ``parts`` lines of ``count``, filled up with zeros."""
+    for i in range(0, count, lanes):
+        first = min(i, count - lanes)
+        inside = places(0, min(parts * lanes, held - first * parts))
+        copy_windows(parts, parts, lanes, inside, 1, x, source + first * parts, 0, plane, at + first, 0, apart)
 
 
 @called
@@ -469,8 +486,8 @@ def depthwise(
         begin[0] = band * shape.band
         counts[0] = min(shape.band, axes[COUNT, 0] - begin[0])
         from_ = image * shape.x_batch + group * shape.x_group
-        for n in range(parts.shape[0]):
-            _fill(shape.lanes, shape.together, axes, parts[n], begin, counts, line, x, from_, plane, n * shape.part)
+        for n in range(0, parts.shape[0], shape.parts_at_once):
+            _fill(shape, axes, parts[n], begin, counts, line, x, from_, plane, n * shape.part)
         start = axes[STRIDE, last] * (begin[last] + axes[FIRST, last]) - axes[ORIGIN, last]
         low = max(0, -start)
         high = min(counts[last] * axes[STRIDE, last], axes[LIMIT, last] - start)

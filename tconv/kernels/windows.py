@@ -37,7 +37,8 @@ def copy_lanes(lanes, held, count, source, from_, step, target, to, pitch):
 
 
 WINDOWS = ((2, 4), (3, 4), (3, 5), (4, 5), (4, 6))  # span and size, as compiled
-SINGLE = ((2, 1), (3, 1), (4, 1))  # the same, for one of a few neighbours
+PARTS = ((2, 2), (3, 3), (4, 4))  # the same, for all of a few neighbours ...
+SINGLE = ((2, 1), (3, 1), (4, 1))  # ... and for one of them
 MOST_APART = SINGLE[-1][0]  # inputs copied by vectors
 
 
@@ -86,7 +87,7 @@ def _copied_windows(typing, span, window, held, count, source, from_, step, targ
         size = context.make_array(source)(context, builder, values[4]).nitems
         done = builder.append_basic_block("copied")
         kind = builder.switch(builder.add(builder.mul(span, INT(8)), window), done)
-        for shape in WINDOWS + SINGLE:
+        for shape in WINDOWS + PARTS + SINGLE:
             block = builder.append_basic_block("windows_{}_{}".format(*shape))
             kind.add_case(INT(8 * shape[0] + shape[1]), block)
             builder.position_at_end(block)
