@@ -181,6 +181,20 @@ def test_large_strides(stride, size, groups, apart):
         assert copying.same[0].turned == whole
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "int32"])
+@pytest.mark.parametrize("kernel", range(1, 7))
+@pytest.mark.parametrize("stride", [2, 3, 4])
+def test_inputs_between_positions_are_read_at_once(stride, kernel, dtype):
+    """All rows of a panel that they fill, where every one of them is read; whatever the ends of lines are."""
+    for size in (stride * 37, stride * 48 + 1, 5):
+        along = Axis(size, kernel, stride, 1, kernel // 2, size // stride)
+        p = problem("conv", Axis(9, 3, 2, 1, 1, 5), along, channels_in=5, channels_out=3, dtype=dtype)
+        for cut in cuts(p):
+            all_read = kernel >= stride and cut.choice.rows_shared  # of one position, not all taps may meet an input
+            assert cut.window == (stride if all_read else 1) or size == 5
+        check(p, threads=(1, 2))
+
+
 def test_lists_of_positions_are_bounded():
     """A kernel as large as the image, as in gradients of weights: a list for each tap would not fit in a cache."""
     many, few = (

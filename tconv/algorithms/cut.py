@@ -140,6 +140,14 @@ class Cut:
         """Inputs from a position to the next along each axis of such a copy."""
         return tuple(axis.split // n for axis, n in zip(self.axes, self.splits, strict=True))
 
+    @cached_property
+    def window(self) -> int:
+        """Rows of a panel that one reading fills: for all inputs from a position to the next, if all are read."""
+        span = self.spans[-1]
+        last = {self.rows_of((group.last_reads,)) for group in self.groups if group.last_reads}
+        neighbours = tuple((self._ends[0], part) for part in range(span))
+        return span if self.choice.rows_shared and last == {(neighbours,)} else 1
+
     @property
     def steps(self) -> tuple[int, ...]:
         """From one position to the next along each axis of a copy."""
@@ -347,7 +355,8 @@ def predicted(problem: Problem, cut: Cut) -> float:
             longer = positions // line * (cut.line // lanes) * (1 + ceil(cut.reach / lanes))
         else:
             longer = positions // line * ((line + cut.reach) // lanes + 1)
-        gathering = (RATES.gather if cut.spans[-1] == 1 else RATES.window) * longer * depth * min(gathered_rows(cut))
+        each = RATES.gather if cut.spans[-1] == cut.window else RATES.window
+        gathering = each * longer * depth * min(gathered_rows(cut))
     lines = sum(group.lines for group in cut.groups)
     if problem.channels_last and cut.parts == 1:
         writing = spreading(choice.channels_in_lanes, lanes, positions, runs, problem.channels_out, cut.rows)

@@ -27,7 +27,7 @@ from tconv.kernels.rearrange import Order
 from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
 from tconv.kernels.winograd import Patches
 
-UNITS_PER_THREAD = 8  # of 15 units, one of two threads would wait for a fifteenth of the time
+UNITS_PER_THREAD = 5  # of 9 units, one of two threads would wait for a ninth of the time; more gather again
 UNITS_AT_ONCE = 8
 GROUPS_AT_ONCE = 8  # in one unit where groups are many: they share what is worked out for a tile
 SECTION_ROWS = 1024  # whose sums over one slice, 192 KiB, wait in the second-level cache for the next panel
@@ -132,7 +132,7 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         tile_columns=tile_columns,
         slice_columns=slice_columns,
         span=cut.spans[-1],
-        window=1,
+        window=cut.window,
         row=rows.row,
         apart=rows.row // (slice_columns // cut.lanes) if cut.choice.lines_apart else cut.lanes,
         line=cut.line,
@@ -254,6 +254,8 @@ class _Rows:
         self._slice_columns = slice_columns
         room = cut.lanes * ceil(cut.reach / cut.lanes)  # at the end of each vector, or of a row of the panel
         self.row = slice_columns + room * (slice_columns // cut.lanes if cut.choice.lines_apart else 1)
+        if cut.window > 1 and not cut.choice.lines_apart:
+            self.row += cut.lanes  # what is too much at the end of a row must not lie in one that was filled with it
         self._panels: dict[tuple[Reads, ...], Panel] = {}
         self._rows_of: dict[int, dict[tuple[tuple[int, int], ...], int]] = {}
         self._known: dict[tuple[Panel, tuple[Reads, ...]], int] = {}
@@ -288,12 +290,14 @@ class _Rows:
         if reads not in self._panels:
             first = len(self.reads)
             for taps in product(*reads):
+                if taps[-1][1] % self._cut.window:
+                    continue  # read with the neighbour before
                 places = [
                     (offset, part) if span == 1 else (span * offset + part, 0)
                     for span, (offset, part) in zip(self._cut.spans, taps, strict=True)
                 ]
                 self.reads.append((*(at for at, _ in places), self._parts[tuple(part for _, part in places)]))
-            count = len(self.reads) - first
+            count = prod(map(len, reads))
             channels = self._channels
             if not self._cut.choice.channels_in_lanes:
                 slices = self._tile_columns // self._slice_columns
