@@ -231,8 +231,8 @@ def _sorted_at_once(axes: np.ndarray, parts: np.ndarray, lanes: int) -> bool:
     start = axes[depthwise.FIRST, -1] + axes[depthwise.LOWEST, -1]
     cells = axes[depthwise.COUNT, -1] + axes[depthwise.REACH, -1]
     inputs = min(cells, ceil(axes[depthwise.SIZE, -1] / split) - start) - min(max(0, -start), cells)
-    residues = np.unique(parts[:, -1]).size
-    return axes.shape[1] > 1 < split <= MOST_APART and residues == split and bool(inputs >= lanes)
+    all_read = 1 < split == np.unique(parts[:, -1]).size
+    return all_read and split <= MOST_APART and axes.shape[1] > 1 and bool(inputs >= lanes)
 
 
 @lru_cache(maxsize=128)
