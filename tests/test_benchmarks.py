@@ -261,6 +261,10 @@ def test_memory_is_measured(crew: Crew, tmp_path: Path) -> None:
         entry = memory.measure(row, ["tconv"], bench)["tconv"]
         assert entry["kept_mib"] >= 0
         assert 0 <= entry["extra_mib"] < 50
+    heavy = Layer("heavy", (1, 512, 6, 6), 512, 3)
+    weights = 4 * math.prod(heavy.w) / 2**20
+    kept = min(memory.measure(heavy, ["tconv"], bench)["tconv"]["kept_mib"] for _ in range(2))  # the first compiles
+    assert 2 * weights - 2 < kept < 4 * weights  # those of the layer, and the same packed
 
 
 def test_first_calls_are_measured(crew: Crew, tmp_path: Path) -> None:
