@@ -12,6 +12,7 @@ from benchmarks.results import (
     PEERS,
     Results,
     Row,
+    behind,
     best_peer,
     geometric_mean,
     milliseconds,
@@ -102,10 +103,8 @@ def provenance(results: Results) -> str:
     limits, threads = results["limits"], results["threads"]
     peak = f", multiply-add peak {limits['operations'] / 1e9:.0f} GFLOP/s" if limits.get("operations") else ""
     copy = f", copy {limits['bytes'] / 1e9:.0f} GB/s" if limits.get("bytes") else ""
-    turns = max(
-        (len(row["times"]["tconv"].get("rounds_ms", ())) for row in results["rows"].values() if "times" in row),
-        default=0,
-    )
+    timed = (row.get("times", {}).get("tconv", {}) for row in results["rows"].values())
+    turns = max((len(entry.get("rounds_ms", ())) for entry in timed), default=0)
     rounds = f", medians of {turns} rounds" if turns else ""
     commit = f", commit {results['commit']}" if results.get("commit") else ""
     batch = f", batch {results['batch']}" if results.get("batch") else ""
@@ -134,15 +133,15 @@ def summary(results: Results) -> str:
         if large := {name: value for name, value in found.items() if results["rows"][name]["operations"] >= LARGE}:
             least = min(large, key=large.__getitem__)
             sentence += f"; with {LARGE / 1e9:g} GFLOP or more, never below {large[least]:.2f} ({least})"
-        slower = sorted((value, name) for name, value in found.items() if value < 1)
-        if slower and engine == "tconv":
+        if engine == "tconv" and (slower := behind(results)):
             sentence += f"; slower on {', '.join(f'{name} ({value:.2f})' for value, name in slower)}"
         sentences.append(sentence + ".")
     last = ratios(results, "tconv.channels_last", ["tconv"])
     if last:
         least = min(last, key=lambda name: last[name][0])
         mean = geometric_mean([figures[0] for figures in last.values()])
-        sentences.append(f"With channels last it is {mean:.2f} times as fast, at least {last[least][0]:.2f} ({least}).")
+        worst = f"at least {last[least][0]:.2f} ({least})"
+        sentences.append(f"With channels last the layer object is {mean:.2f} times as fast, {worst}.")
     return " ".join(sentences)
 
 
@@ -177,9 +176,8 @@ def compact(results: Results, path: str | None = None) -> str:
 
 def _behind(results: Results) -> str:
     """The rows with the quickest peer ahead, the worst first."""
-    behind = sorted((found[0], name) for name, found in ratios(results).items() if found[0] < 1)
     body = []
-    for value, name in behind:
+    for value, name in behind(results):
         row = results["rows"][name]
         peer = best_peer(row)
         assert peer is not None
@@ -198,11 +196,8 @@ def _accuracy(results: Results) -> str:
         if errors:
             error, of_bound = (max(column) for column in zip(*errors, strict=True))
             body.append([ENGINES[engine].title, f"{error:.1e}", f"{of_bound:.2g}"])
-    return (
-        table(["engine", "largest error / largest output", "largest error / the direct sum's bound"], body)
-        if body
-        else ""
-    )
+    head = ["engine", "largest error / largest output", "largest error / the direct sum's bound"]
+    return table(head, body) if body else ""
 
 
 def _absent(results: Results) -> str:

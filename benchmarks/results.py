@@ -119,6 +119,11 @@ def ratios(results: Results, engine: str = "tconv", peers: Sequence[str] = PEERS
     return {name: found for name, row in rows if (found := ratio(row, engine, best_peer(row, peers)))}
 
 
+def behind(results: Results) -> list[tuple[float, str]]:
+    """The rows where the best peer is quicker, the worst first: its time over tconv's, and the layer."""
+    return sorted((figures[0], name) for name, figures in ratios(results).items() if figures[0] < 1)
+
+
 def share_of_limit(results: Results, row: Row, engine: str, study: str = "times") -> tuple[float, str] | None:
     """Part of the machine's limit that the engine reaches, and which limit: "arithmetic" or "memory".
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from tconv.algorithms import ALGORITHMS
 from tconv.bilinear import Arguments
-from tconv.bound import bound_function
+from tconv.bound import bound_function, is_as_new
 from tconv.call import check_result, compute
 from tconv.dtypes import as_array, read_dtype
 from tconv.errors import MethodError, ParameterError, shown
@@ -758,8 +758,7 @@ def _forward(
         team(threads),
     )
     check_result(plan, out, x=x, w=w, bias=bias)
-    new = out is None or (type(out) is np.ndarray and out.flags.carray)  # or as a new one is
-    if new and x.flags.aligned and w.flags.aligned and (bias is None or bias.flags.aligned):
+    if (out is None or is_as_new(out)) and x.flags.aligned and w.flags.aligned and (bias is None or bias.flags.aligned):
         of_bias = None if bias is None else (bias.dtype, bias.strides)
         bound = bound_function(plan, (x.dtype, x.strides), (w.dtype, w.strides), of_bias)
         if bound is not None and (y := bound(x, w, bias, out)) is not None:

@@ -24,6 +24,11 @@ from tconv.typing import Array
 _Lies = tuple[np.dtype[Any], Sizes]  # dtype and strides of an array
 
 
+def is_as_new(out: Any) -> bool:
+    """Whether an array lies in memory as a new one does."""
+    return type(out) is np.ndarray and out.flags.carray
+
+
 class BoundLayer:
     """A call with packed weights, for inputs of one shape, strides and dtype, aligned."""
 
@@ -44,7 +49,7 @@ class BoundLayer:
 
     def _fits(self, x: Array, out: Array) -> bool:
         """Whether ``out`` is what a new array would be, and surely no part of ``x``."""
-        alike = type(out) is np.ndarray and out.shape == self._shape and out.dtype == self._dtype and out.flags.carray
+        alike = is_as_new(out) and out.shape == self._shape and out.dtype == self._dtype
         return alike and not np.may_share_memory(x, out)
 
 

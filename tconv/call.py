@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,7 +39,7 @@ class Packed(NamedTuple):
         return ALGORITHMS[self.name]
 
 
-def prepare(plan: Plan, w: Array, after: str | None = None, kept: Iterable[Packed] = ()) -> Packed | None:
+def prepare(plan: Plan, w: Array, after: str | None = None, kept: Sequence[Packed] = ()) -> Packed | None:
     """Pack the weights as the plan's algorithm wants them; None if there is nothing to multiply.
 
     An algorithm may decline weights for what they hold: one that multiplies zeros around the input must not be

@@ -185,4 +185,4 @@ def read() -> Rates | None:
     return None
 
 
-RATES = read() or built_in()
+RATES = read() or replace(built_in())  # calibration supposes others in it

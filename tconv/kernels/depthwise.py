@@ -24,7 +24,7 @@ from tconv.kernels.interleave import interleave, store_line
 from tconv.kernels.launch import CALLED, INLINED, called, inlined
 from tconv.kernels.rearrange import copy_line
 from tconv.kernels.vectors import INT, data_of, expect, load_vector, multiply_add, splat, store_vector, vector_type
-from tconv.kernels.windows import copy_windows, places
+from tconv.kernels.windows import copy_apart
 from tconv.kernels.workers import claim, worker
 
 ROWS = 4  # of a tile
@@ -326,7 +326,7 @@ def _fill(shape, axes, part, begin, counts, line, x, from_, plane, to):
                     for i in range(low * unit, end * unit):
                         plane[at + p * shape.part + i] = 0
             elif at_once > 1:
-                _sort(lanes, at_once, end - low, held_inputs, x, source, plane, at + low, shape.part)
+                copy_apart(at_once, at_once, lanes, end - low, held_inputs, x, source, plane, at + low, shape.part)
             elif unit == 1:
                 copy_line(lanes, end - low, step, 1, x, source, plane, at + low)
             elif step == unit:
@@ -341,15 +341,6 @@ def _fill(shape, axes, part, begin, counts, line, x, from_, plane, to):
                     plane[at + i] = 0
             source += row_step
             at += line
-
-
-@inlined
-def _sort(lanes, parts, count, held, x, source, plane, at, apart):
-    """Put the ``held`` inputs from ``source`` on by turns into ``parts`` lines of ``count``, filled up with zeros."""
-    for i in range(0, count, lanes):
-        first = min(i, count - lanes)
-        inside = places(0, min(parts * lanes, held - first * parts))
-        copy_windows(parts, parts, lanes, inside, 1, x, source + first * parts, 0, plane, at + first, 0, apart)
 
 
 @called

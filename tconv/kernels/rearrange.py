@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tconv.kernels.launch import called, inlined
 from tconv.kernels.turn import turn
 from tconv.kernels.vectors import VECTOR_BYTES, copy_vector
-from tconv.kernels.windows import MOST_APART, copy_windows, places
+from tconv.kernels.windows import MOST_APART, copy_apart
 from tconv.kernels.workers import claim, worker
 
 TURNED = max(1, 64 // VECTOR_BYTES)  # vectors of channels turned by one worker: a cache line
@@ -46,10 +46,7 @@ def copy_line(lanes, count, step, unit, x, source, copied, at):
             first = min(i, count - lanes)
             copy_vector(lanes, x, source + first, copied, at + first)
     elif unit == 1 and 1 < step <= MOST_APART and count >= lanes:
-        held = places(0, step * (lanes - 1) + 1)
-        for i in range(0, count, lanes):
-            first = min(i, count - lanes)
-            copy_windows(step, 1, lanes, held, 1, x, source + first * step, 0, copied, at + first, 0, 0)
+        copy_apart(step, 1, lanes, count, step * count, x, source, copied, at, 0)
     else:
         for i in range(count):
             copied[at + i * unit] = x[source + i * step]

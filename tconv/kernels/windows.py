@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from tconv.kernels.launch import CALLED, called
+from tconv.kernels.launch import CALLED, called, inlined
 from tconv.kernels.vectors import INT, data_of, load_lanes, load_vector, shuffled, store_vector, vector_type
 
 AT_ONCE = 4  # vectors that one call of `copy_lanes` copies best
@@ -54,6 +54,15 @@ def copy_windows(span, window, lanes, held, count, source, from_, step, target, 
                 place = span * lane + j
                 inside = held % HIGH <= place < held // HIGH
                 target[to + i * pitch + j * row + lane] = source[from_ + i * step + place] if inside else 0
+
+
+@inlined
+def copy_apart(span, window, lanes, count, held, source, from_, target, to, row):
+    """The same for ``count`` windows side by side, at least as many as there are lanes; ``held`` inputs are there."""
+    for i in range(0, count, lanes):
+        first = min(i, count - lanes)
+        inside = places(0, min(span * (lanes - 1) + window, held - first * span))
+        copy_windows(span, window, lanes, inside, 1, source, from_ + first * span, 0, target, to + first, 0, row)
 
 
 @intrinsic

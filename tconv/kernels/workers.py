@@ -62,6 +62,7 @@ class Job:
         self.rows[:, -2 - given] = range(workers)
         self.address = address_of(self.rows)
         self.size = begin + (end - begin) * workers
+        assert given + len(numbers) >= MOST_GIVEN  # see `_tell`
         self.ready = False
 
     def compiled(self, enter: int, work: int) -> None:
