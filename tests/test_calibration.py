@@ -12,7 +12,7 @@ import pytest
 
 from tconv import calibration, cli
 from tconv.algorithms import rates
-from tconv.algorithms.rates import GRANITE_RAPIDS, RATES, ZEN_4, ZEN_4_NARROW, Rates
+from tconv.algorithms.rates import GRANITE_RAPIDS, RATES, ZEN_4, ZEN_4_NARROW, ZEN_5, Rates
 from tconv.calibration import Sample, calibrate, draw, fit, ways
 from tconv.cli import calibrate as command
 
@@ -67,7 +67,7 @@ def test_where_they_are_kept(monkeypatch, tmp_path):
 
 
 def test_values_name_every_rate():
-    for row in (GRANITE_RAPIDS, ZEN_4_NARROW, ZEN_4):
+    for row in (GRANITE_RAPIDS, ZEN_4_NARROW, ZEN_4, ZEN_5):
         assert Rates.of(row.values()) == row
         assert min(row.values().values()) > 0
 

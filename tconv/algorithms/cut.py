@@ -34,6 +34,7 @@ from tconv.polyphase import Phase, PhasedAxis, phase
 
 MOST_STREAMS = 48  # in one block, so that the sums of a tile with positions in its lanes stay in the first-level cache
 MOST_LINES = 24
+CLEARLY = 1.03  # times as long a block with more lines may take: it reads the inputs less often
 
 CHANNEL_COLUMNS = 96  # positions to one tile with channels in the lanes
 UNEVEN = 0.4  # of a tile, by which a list of positions is filled up to whole ones
@@ -444,9 +445,10 @@ def _classes(axis: PhasedAxis, idle: bool) -> list[tuple[Phase, ...]]:
 def best_block(
     channels_in_lanes: bool, lanes: int, lines: int, most: int, steps: tuple[tuple[int, int], ...]
 ) -> tuple[float, int]:
-    """The least that such a group takes for each tile, and with how many lines to a block."""
-    times = ((_tile_time(channels_in_lanes, lanes, lines, n, steps), n) for n in range(most, 0, -1))
-    return min(times, key=lambda found: found[0])
+    """The least that such a group takes for each tile, and with how many lines to a block: rather more than fewer."""
+    times = [(_tile_time(channels_in_lanes, lanes, lines, n, steps), n) for n in range(most, 0, -1)]
+    least = min(time for time, _ in times)
+    return next(found for found in times if found[0] <= CLEARLY * least)
 
 
 def _tile_time(

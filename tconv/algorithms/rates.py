@@ -107,7 +107,8 @@ class Rates:
 
 # Each was fitted to measured times of ways to cut problems, float32: a few hundred of them, on one thread (those of
 # overlap and add, depthwise, columns and packing on an Emerald Rapids core, by `tconv calibrate`); for Zen 4 by
-# `tconv calibrate`, 2700 with its vectors of 64 bytes and 2300 on a machine that has but 32, on both of two threads.
+# `tconv calibrate`, 2700 with its vectors of 64 bytes and 2300 on a machine that has but 32, for Zen 5 6200, on both of
+# two threads.
 GRANITE_RAPIDS = Rates(
     panel=(4.2, 3.8, 2.1, 1.8), narrow=1.8, channels=(4.2, 2.5, 1.6), start=58, start_rows=66, start_listed=9.7,
     gather=1.6, window=2.3, copy=0.13, scatter=1.05, turn=0.58, start_list=24, list=1.6, start_copy=5300,
@@ -145,13 +146,28 @@ ZEN_4 = Rates(
     level=0.426, spectra=0.751, block_copy=2.05, block=1e5,
     start_pack=1.2e4, pack=0.65, pack_transformed=1.25, pack_rows=8.0,
 )  # fmt: skip
+ZEN_5 = Rates(
+    panel=(3.02, 1.52, 1.01, 0.758), narrow=1.26, channels=(3.15, 1.69, 1.25), start=19.8, start_rows=64.4,
+    start_listed=9.04,
+    gather=2, window=2.67, copy=1.31, scatter=1.43, turn=0.139, start_list=31.7, list=1.39, start_copy=8.95e+03,
+    fetch=0.0532, store=0.0171, pass_=0.00624, memory=0.0127, memory_listed=0.0203,
+    write_run=3.63, write_vector=1.2, write_square=1.92, write_element=0.66,
+    transform=0.454, transform_read=0.223, transform_written=1.04,
+    add=0.572, add_row=2.85, clear=1.86,
+    tap=0.224, line=14.6, line_vector=1.31, plane=0.306,
+    column_add=1.77, column_gather=1, column_weight=0.167, column_fill=0.0507,
+    level=0.309, spectra=0.748, block_copy=1.74, block=9.35e4,
+    start_pack=2.75e4, pack=0.447, pack_transformed=0.639, pack_rows=2.67,
+)  # fmt: skip
 
 
 def built_in() -> Rates:
     """Those of the processor most like this one."""
     if VECTOR_BYTES == 32:
         return ZEN_4_NARROW
-    return ZEN_4 if PROCESSOR.startswith("znver") else GRANITE_RAPIDS
+    if PROCESSOR == "znver4":
+        return ZEN_4
+    return ZEN_5 if PROCESSOR.startswith("znver") else GRANITE_RAPIDS
 
 
 def file() -> Path:
