@@ -78,6 +78,8 @@ def _job(rows: Rows, shape: tuple[int, ...], steps: tuple[int, ...], threads: in
     even = ceil(groups * channels_in / (ITEMS_PER_THREAD * threads))
     fewest = max(1, min(ITEMS[0], groups * channels_in // threads))
     item = min(channels_in, max(fewest, min(fitting, even, ITEMS[1])))
+    short = not rows.channels_in_lanes and not rows.matrices and out >= rows.lanes
+    pitch = out + rows.lanes if short else out  # what short runs read must not lie in the same sets of a cache
     packing = Packing(
         lanes=rows.lanes,
         channels_in_lanes=rows.channels_in_lanes,
@@ -88,6 +90,7 @@ def _job(rows: Rows, shape: tuple[int, ...], steps: tuple[int, ...], threads: in
         weights=rows.weights,
         item=item,
         order=order,
+        pitch=pitch,
         size=1 + sum((n - 1) * step for n, step in zip(shape, steps, strict=True)),
         group=group,
         step_in=step_in,
@@ -96,10 +99,10 @@ def _job(rows: Rows, shape: tuple[int, ...], steps: tuple[int, ...], threads: in
     )
     if order == weights.OUT:
         strides, by_axis, staged = steps[:4], list(by_axis), 0
-    else:  # transformed weights of channels in must not lie in the same sets of the first-level cache
-        strides = (0, prod(made) * out + (rows.lanes if rows.matrices else 0), 1, channels_out)
-        by_axis = [prod(made[a + 1 :]) * out for a in range(len(made))]
-        staged = (max(item, rows.lanes) * n_taps + rows.lanes) * out
+    else:
+        strides = (0, prod(made) * pitch + (rows.lanes if rows.matrices else 0), 1, channels_out)
+        by_axis = [prod(made[a + 1 :]) * pitch for a in range(len(made))]
+        staged = (max(item, rows.lanes) * n_taps + rows.lanes) * pitch
     between = max((prod(made[:a]) * prod(sizes[a:]) for a in range(1, len(rows.matrices))), default=0) * out
     own: tuple[Scratch, ...] = (
         (dtype, (staged,)),

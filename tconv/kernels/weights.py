@@ -30,6 +30,7 @@ class Packing(NamedTuple):
     weights: int  # packed, of one group of channels
     item: int  # channels in that are packed at a time
     order: int
+    pitch: int  # of what is brought into one order, from tap to tap
     size: int  # from the first weight to the last
     group: int  # strides
     step_in: int
@@ -73,8 +74,7 @@ def stage(packing, places, source, count, w, room):
 
     Complex parts of the output come one after the other, for each tap.
     """
-    taps = places.shape[0]
-    pitch = packing.channels_out * packing.parts
+    taps, pitch = places.shape[0], packing.pitch
     for part in range(packing.parts):
         at, to = source + part * packing.step_part, part * packing.channels_out
         if packing.order == ALL:
