@@ -384,7 +384,9 @@ def copying_element(problem: Problem, cut: Cut) -> float:
         return RATES.turn
     if cut.choice.channels_in_lanes:
         return RATES.scatter
-    return FAR * RATES.scatter if problem.channels_last else RATES.copy
+    if problem.channels_last:
+        return FAR * RATES.scatter
+    return RATES.copy if cut.splits[-1] <= MOST_APART else RATES.scatter
 
 
 def spreading(side_by_side: bool, lanes: int, positions: int, runs: int, channels: int, rows: int) -> float:

@@ -134,7 +134,7 @@ def scheme(problem: Problem, together: int = 1) -> Scheme | None:
         taps=np.array(taps, np.int64),
         plane_size=part * len(parts) + 2 * slack,
         covers=all(axis.complete for axis in axes) and not any(axis.idle for axis in outer),
-        time=_time(problem, axes, shape, reaches, len(parts)),
+        time=_time(problem, axes, shape, reaches, len(parts), segments),
     )
 
 
@@ -157,17 +157,23 @@ def _reach(axis: PhasedAxis) -> tuple[int, int]:
     return min(offsets), max(offsets) - min(offsets)
 
 
-def _time(problem: Problem, axes: list[PhasedAxis], shape: Depthwise, reaches: tuple[int, ...], parts: int) -> float:
+def _time(
+    problem: Problem, axes: list[PhasedAxis], shape: Depthwise, reaches: tuple[int, ...], parts: int,
+    segments: list[tuple[int, int, int]],
+) -> float:  # fmt: skip
     """On one core."""
     *outer, last = axes
     lines = prod(axis.count * len(axis.phases) for axis in outer) * shape.channels_out
     vectors = ceil(last.count / shape.lanes)
     positions = prod(axis.count for axis in outer)
-    summing = RATES.tap * positions * vectors * shape.taps * shape.channels_out
+    rows = min(ROWS, outer[-1].count) if outer else 1
+    read = sum(runs * (rows + place % LONGEST) / rows for place, (_, runs, _) in enumerate(segments))
+    summing = (RATES.tap * shape.taps + RATES.tap_read * read) * positions * vectors * shape.channels_out
     writing = lines * (RATES.line + vectors * last.stride * (RATES.line_vector + weaving(last.stride, shape.lanes)))
     copied = axes[0].count + shape.bands * reaches[0]
     copied *= parts * prod(axis.count + reach for axis, reach in zip(axes[1:], reaches[1:], strict=True))
-    return problem.batch * problem.groups * (summing + writing + RATES.plane * copied) + moving(problem)
+    copying = RATES.plane if last.split <= MOST_APART else RATES.scatter
+    return problem.batch * problem.groups * (summing + writing + copying * copied) + moving(problem)
 
 
 def cost(problem: Problem, threads: int) -> Cost:

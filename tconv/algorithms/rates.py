@@ -30,9 +30,9 @@ class Rates:
     start: float
     start_rows: float
     start_listed: float
-    # Inputs: to gather a vector, or one whose inputs lie apart, as in a patch's window; to copy an element in order, to
-    # where channels lie in the lanes or residues apart, or to turn it, as sums are; to start a list of positions, to
-    # list one; to start a copy.
+    # Inputs: to gather a vector, or one whose inputs lie apart, as in a patch's window; to copy an element in order, by
+    # itself, as where channels lie in the lanes, or to turn it, as sums are; to start a list of positions, to list one;
+    # to start a copy.
     gather: float
     window: float
     copy: float
@@ -61,8 +61,9 @@ class Rates:
     add: float
     add_row: float
     clear: float
-    # Depthwise: a tap on one vector, a line of outputs, a vector of them, a number copied.
+    # Depthwise: a tap on one vector, a vector read, a line of outputs, a vector of them, a number copied in order.
     tap: float
+    tap_read: float
     line: float
     line_vector: float
     plane: float
@@ -106,9 +107,10 @@ class Rates:
 
 
 # Each was fitted to measured times of ways to cut problems, float32: a few hundred of them, on one thread (those of
-# overlap and add, depthwise, columns and packing on an Emerald Rapids core, by `tconv calibrate`); for Zen 4 by
-# `tconv calibrate`, 2700 with its vectors of 64 bytes and 2300 on a machine that has but 32, for Zen 5 6200, on both of
-# two threads.
+# overlap and add, depthwise, columns and packing on an Emerald Rapids core, by `tconv calibrate`); for Zen by
+# `tconv calibrate` on both of two threads, Zen 4 2700 with its vectors of 64 bytes and 2300 on a machine that has but
+# 32, Zen 5 5200. Not measured: `copy` of Zen 5, taken from the first; `tap_read`, for all but Zen 5 half of what a tap
+# took with its input.
 GRANITE_RAPIDS = Rates(
     panel=(4.2, 3.8, 2.1, 1.8), narrow=1.8, channels=(4.2, 2.5, 1.6), start=58, start_rows=66, start_listed=9.7,
     gather=1.6, window=2.3, copy=0.13, scatter=1.05, turn=0.58, start_list=24, list=1.6, start_copy=5300,
@@ -116,7 +118,7 @@ GRANITE_RAPIDS = Rates(
     write_run=9.2, write_vector=0.4, write_square=1.8, write_element=0.66,
     transform=0.71, transform_read=0.26, transform_written=1.84,
     add=1.0, add_row=3.8, clear=4.7,
-    tap=0.26, line=29, line_vector=3.0, plane=0.45,
+    tap=0.13, tap_read=0.13, line=29, line_vector=3.0, plane=0.45,
     column_add=2.2, column_gather=1.0, column_weight=0.22, column_fill=0.05,
     level=0.44, spectra=0.7, block_copy=2.1, block=1e5,
     start_pack=1.2e4, pack=0.8, pack_transformed=1.3, pack_rows=3.6,
@@ -129,7 +131,7 @@ ZEN_4_NARROW = Rates(  # of 32-byte vectors, three to a tile's row; the first ra
     write_run=5.53, write_vector=0.93, write_square=2.43, write_element=0.9,
     transform=0.415, transform_read=0.338, transform_written=0.355,
     add=0.88, add_row=2.84, clear=2.45,
-    tap=0.336, line=38.5, line_vector=2.33, plane=0.573,
+    tap=0.168, tap_read=0.168, line=38.5, line_vector=2.33, plane=0.573,
     column_add=2.78, column_gather=1, column_weight=0.285, column_fill=0.0503,
     level=0.525, spectra=0.784, block_copy=2.25, block=1.03e5,
     start_pack=1.2e4, pack=0.9, pack_transformed=1.4, pack_rows=5.82,
@@ -141,23 +143,23 @@ ZEN_4 = Rates(
     write_run=6.17, write_vector=0.924, write_square=3.21, write_element=0.66,
     transform=0.822, transform_read=0.257, transform_written=1.75,
     add=1.25, add_row=3.44, clear=4.33,
-    tap=0.37, line=26, line_vector=1.2, plane=0.37,
+    tap=0.185, tap_read=0.185, line=26, line_vector=1.2, plane=0.37,
     column_add=1.0, column_gather=1.0, column_weight=0.25, column_fill=0.05,
     level=0.426, spectra=0.751, block_copy=2.05, block=1e5,
     start_pack=1.2e4, pack=0.65, pack_transformed=1.25, pack_rows=8.0,
 )  # fmt: skip
 ZEN_5 = Rates(
-    panel=(3.02, 1.52, 1.01, 0.758), narrow=1.26, channels=(3.15, 1.69, 1.25), start=19.8, start_rows=64.4,
-    start_listed=9.04,
-    gather=2, window=2.67, copy=1.31, scatter=1.43, turn=0.139, start_list=31.7, list=1.39, start_copy=8.95e+03,
-    fetch=0.0532, store=0.0171, pass_=0.00624, memory=0.0127, memory_listed=0.0203,
-    write_run=3.63, write_vector=1.2, write_square=1.92, write_element=0.66,
-    transform=0.454, transform_read=0.223, transform_written=1.04,
-    add=0.572, add_row=2.85, clear=1.86,
-    tap=0.224, line=14.6, line_vector=1.31, plane=0.306,
-    column_add=1.77, column_gather=1, column_weight=0.167, column_fill=0.0507,
-    level=0.309, spectra=0.748, block_copy=1.74, block=9.35e4,
-    start_pack=2.75e4, pack=0.447, pack_transformed=0.639, pack_rows=2.67,
+    panel=(3, 1.5, 1, 0.737), narrow=1.23, channels=(3.04, 1.57, 1.18), start=18.4, start_rows=56.6,
+    start_listed=8.65,
+    gather=1.67, window=2.4, copy=0.13, scatter=1.43, turn=0.121, start_list=38.3, list=1.15, start_copy=1.51e4,
+    fetch=0.0489, store=0.0159, pass_=0.00566, memory=0.00662, memory_listed=0.0168,
+    write_run=2.8, write_vector=1.22, write_square=2.01, write_element=0.66,
+    transform=0.418, transform_read=0.205, transform_written=0.855,
+    add=0.412, add_row=2.79, clear=1.51,
+    tap=0.103, tap_read=0.112, line=11.3, line_vector=1.61, plane=0.254,
+    column_add=1.75, column_gather=0.902, column_weight=0.151, column_fill=0.0509,
+    level=0.245, spectra=0.695, block_copy=1.52, block=8.85e4,
+    start_pack=3.37e4, pack=0.284, pack_transformed=0.563, pack_rows=2.29,
 )  # fmt: skip
 
 
