@@ -448,7 +448,8 @@ def best_block(
     channels_in_lanes: bool, lanes: int, lines: int, most: int, steps: tuple[tuple[int, int], ...]
 ) -> tuple[float, int]:
     """The least that such a group takes for each tile, and with how many lines to a block: rather more than fewer."""
-    times = [(_tile_time(channels_in_lanes, lanes, lines, n, steps), n) for n in range(most, 0, -1)]
+    step = lanes if channels_in_lanes and most % lanes == 0 else 1
+    times = [(_tile_time(channels_in_lanes, lanes, lines, n, steps), n) for n in range(most, 0, -step)]
     least = min(time for time, _ in times)
     return next(found for found in times if found[0] <= CLEARLY * least)
 

@@ -193,6 +193,7 @@ class _Rows:
         self.staged = panel_pitch(lanes, self.staged_row, reads)
         self._problem, self._axes, self._lanes, self._tile_columns = problem, axes, lanes, tile_columns
         self._reads = reads
+        self._known: dict[int, int] = {}
         self._row_size = problem.channels_in * tile_columns
         self.panel_size = prod(axis.rows for axis in axes) * self._row_size
         groups = groups_of(problem, axes)
@@ -210,14 +211,21 @@ class _Rows:
         """Of the sums of so many lines; see `_block_product`."""
         return group.rows * (self._axes[-1].streams * lines + blocks)
 
+    def _panel_rows(self, lines: int) -> int:
+        """Of weights, for so many lines and each combination of the outer axes' rows."""
+        if lines not in self._known:
+            phases = ((family.phases * lines, family.rows) for family in self._axes[-1].families)
+            self._known[lines] = sum(padded_rows(0, self._lanes, rows) * times for rows, times in phases)
+        return self._known[lines]
+
     def _add_group(self, group: Group) -> None:
         """Its lines, for every position of a patch along the outer axes, and its segments: one for each row."""
         *outer, last = self._axes
         first_phase = len(self.phases)
         for shifts in product(*(range(axis.outputs) for axis in outer)):
             for residues in product(*(family.residues for family in group.families)):
-                channels = range(self._problem.channels_out)
-                self.lines.extend((channel, channel, len(self.phases)) for channel in channels)
+                phase = len(self.phases)
+                self.lines += [(channel, channel, phase) for channel in range(self._problem.channels_out)]
                 places = zip(outer, shifts, residues, strict=True)
                 self.phases.append(tuple(axis.stride * shift + residue for axis, shift, residue in places))
         kinds = zip(outer, group.families, strict=True)
@@ -225,6 +233,7 @@ class _Rows:
         self.streams = max(self.streams, group.rows * last.streams)
         for number, chosen in enumerate(product(*(range(family.rows) for family in group.families))):
             above = 0
+            above_streams = [family.streams_of(row) for family, row in zip(group.families, chosen, strict=True)]
             for axis, family, row in zip(outer, group.families, chosen, strict=True):
                 above = above * axis.rows + family.row + row
             for family in last.families:
@@ -235,8 +244,7 @@ class _Rows:
                         stream, family.phases, self._problem.channels_in, 0, panel_row * self._row_size, 0,
                         len(self.taps), first_phase,
                     ))  # fmt: skip
-                    members = zip((*group.families, family), (*chosen, row), strict=True)
-                    self.taps.extend(product(*(one.streams_of(f) for one, f in members)))
+                    self.taps += product(*above_streams, family.streams_of(row))
 
     def _add_block(self, number: int, group: Group, first_segment: int, line: int, lines: int, share: float) -> None:
         last = self._axes[-1]
@@ -251,10 +259,10 @@ class _Rows:
         self.blocks.append(
             (first_segment, segments, 0, last.outputs * last.stride, line, lines, section[6], 0, number, group.lines)
         )
-        before = sum(padded_rows(0, self._lanes, family.phases * lines) * family.rows for family in last.families)
+        weights = group.rows * self._panel_rows(lines)
         section[1] += 1
-        section[6] += group.rows * before
-        self.weights += group.rows * before * self._problem.channels_in
+        section[6] += weights
+        self.weights += weights * self._problem.channels_in
         self.work[-1] += rows
         self.woven = max(self.woven, ceil((rows + POSITION_ROWS[0]) * self._tile_columns / 64) * 64)
         self.woven_size = max(self.woven_size, outputs * self._tile_columns)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
 from math import ceil, gcd, prod
 
@@ -60,12 +60,12 @@ class Family:
     rows: int
     stream: int  # its first among the axis' streams
 
-    @property
+    @cached_property
     def phases(self) -> int:
         """How many."""
         return len(self.residues)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Taps of each phase."""
         return len(self.taps[0])
@@ -87,22 +87,22 @@ class PatchedAxis:
     first: int  # of these, for patch 0
     families: tuple[Family, ...]
 
-    @property
+    @cached_property
     def window(self) -> int:
         """Inputs that a patch reads, part after part."""
         return self.width * len(self.axis.parts)
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """Of the panel."""
         return sum(family.rows for family in self.families)
 
-    @property
+    @cached_property
     def streams(self) -> int:
         """Of sums: rows times the phases that share them."""
         return sum(family.rows * family.phases for family in self.families)
 
-    @property
+    @cached_property
     def taps(self) -> int:
         """The most that a phase has."""
         return max(family.size for family in self.families)
@@ -188,7 +188,7 @@ class Group:
     lines: int
     block_lines: int
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """Combinations of the families' rows."""
         return prod(family.rows for family in self.families)
