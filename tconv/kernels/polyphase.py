@@ -113,11 +113,19 @@ def weights_of(shape, section, block, group, low, high):
 @inlined
 def _expect_lines(block, first, end, lines, runs, n_runs, y):
     """Ask for the memory of some of the lines that a block writes."""
-    for number in range(first, end):
-        line = block[LINE] + number // block[LINES] * block[GROUP_LINES] + number % block[LINES]
+    if n_runs == 0 or first == end:
+        return
+    place = first % block[LINES]  # a division for each line would be felt where there are few channels
+    line = block[LINE] + first // block[LINES] * block[GROUP_LINES] + place
+    for _ in range(first, end):
         for r in range(n_runs):
             out = runs[r, Y] + lines[line, TO]
             expect(y, out, out + runs[r, LENGTH] * block[STREAMS])
+        line += 1
+        place += 1
+        if place == block[LINES]:
+            place = 0
+            line += block[GROUP_LINES] - block[LINES]
 
 
 @inlined
