@@ -69,6 +69,7 @@ def tabulate(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
     most_runs = tile_columns if count == 1 else ceil(tile_columns / count) + 2
     patches = Patches(
         rows=prod(axis.rows for axis in axes),
+        row=rows.row_size,
         staging=staging,
         passing=passing,
         passing_size=passing_size,
@@ -194,8 +195,9 @@ class _Rows:
         self._problem, self._axes, self._lanes, self._tile_columns = problem, axes, lanes, tile_columns
         self._reads = reads
         self._known: dict[int, int] = {}
-        self._row_size = problem.channels_in * tile_columns
-        self.panel_size = prod(axis.rows for axis in axes) * self._row_size
+        # An odd number of vectors apart: the rows of one channel, written together, lie in all sets of a cache.
+        self.row_size = (problem.channels_in | 1) * tile_columns
+        self.panel_size = prod(axis.rows for axis in axes) * self.row_size
         groups = groups_of(problem, axes)
         blocks = [range(0, group.lines, group.block_lines) for group in groups]
         of_blocks = (self._rows(group, group.lines, len(firsts)) for group, firsts in zip(groups, blocks, strict=True))
@@ -241,7 +243,7 @@ class _Rows:
                     stream = number * last.streams + family.stream + row * family.phases
                     panel_row = above * last.rows + family.row + row
                     self.segments.append((
-                        stream, family.phases, self._problem.channels_in, 0, panel_row * self._row_size, 0,
+                        stream, family.phases, self._problem.channels_in, 0, panel_row * self.row_size, 0,
                         len(self.taps), first_phase,
                     ))  # fmt: skip
                     self.taps += product(*above_streams, family.streams_of(row))

@@ -36,7 +36,7 @@ SLICES = 4  # ... but no more than this, each with a panel of its own ...
 TILES = 64  # ... and so many tiles are left
 
 
-SINGLE = Patches(0, 0, 0, 0, 0, 0, 0, *(np.zeros(shape, np.int64) for shape in ((1, 2), (0, 4), (1, 0, 3), (0, 5))))
+SINGLE = Patches(0, 0, 0, 0, 0, 0, 0, 0, *(np.zeros(shape, np.int64) for shape in ((1, 2), (0, 4), (1, 0, 3), (0, 5))))
 """Of columns that are single positions."""
 
 

@@ -22,6 +22,7 @@ class Patches(NamedTuple):
     """What the transforms follow; empty, with no rows, where a column is a single position."""
 
     rows: int  # of the panel, for one channel
+    row: int  # from one of them to the next
     staging: int  # where in the panel's memory inputs are gathered, a few channels at a time ...
     passing: int  # ... and where one channel is between two axes, ...
     passing_size: int  # ... by turns in one of two places of this size
@@ -68,10 +69,7 @@ def gather_patches(shape, patches, section, x, copies, n_copies, used, panel):
                         first, step = 0, width
                     else:
                         target = panel
-                        first, step = (
-                            (part * patches.rows * shape.channels_in + channel) * width,
-                            shape.channels_in * width,
-                        )
+                        first, step = part * patches.rows * patches.row + channel * width, patches.row
                     for n in range(patches.families.shape[0]):
                         if patches.families[n, AXIS] == a:
                             transform(
