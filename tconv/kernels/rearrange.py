@@ -107,12 +107,13 @@ def _turn_channels(item, order, x, copied):
     batch = item // chunks // order.groups
     from_ = batch * order.x_batch + group * order.x_group
     at = batch * order.image + group * order.group
-    whole = first + (end - first) // lanes * lanes
+    whole = end if order.channels >= lanes else first
     squares = order.plane // lanes
     apart_in_x = order.x_channel if order.x_position == 1 else order.x_position
     apart_in_copy = order.unit if order.channel == 1 else order.channel
     for some in range(0, squares, TURNED):  # as many positions at a time as there are channels: whole cache lines
-        for channel in range(first, whole, lanes):
+        for start in range(first, whole, lanes):
+            channel = min(start, order.channels - lanes)  # the last square begins within the one before
             for square in range(some, min(some + TURNED, squares)):
                 turn(
                     lanes, x, from_ + channel * order.x_channel + square * lanes * order.x_position, apart_in_x,
