@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tconv import calibration
 from tconv.algorithms import engine, polyphase, scheme
-from tconv.algorithms.cut import best_block, cuts, panels
+from tconv.algorithms.cut import best_block, cuts
 from tconv.algorithms.rates import RATES
 from tconv.algorithms.scheme import tabulate
 from tconv.geometry import Axis
@@ -206,17 +207,15 @@ def test_lists_of_positions_are_bounded():
 
 
 @pytest.fixture
-def forgotten():
-    """Nothing is remembered of what was predicted from other rates, before or after."""
-    for remembered in (best_block, panels):
-        remembered.cache_clear()
-    yield
-    for remembered in (best_block, panels):
-        remembered.cache_clear()
+def suppose():
+    """Have the planner go by other rates, for one test."""
+    before = RATES.values()
+    yield lambda other: calibration._suppose(before | other)
+    calibration._suppose(before)
 
 
 @pytest.mark.parametrize(("half", "lines"), [(0.99, 24), (0.8, 2)])
-def test_a_block_has_many_lines_unless_fewer_are_clearly_quicker(half, lines, monkeypatch, forgotten):
+def test_a_block_has_many_lines_unless_fewer_are_clearly_quicker(half, lines, suppose):
     """That a tile of half as many rows takes a percent less than half the time is no reason for a block of a few."""
-    monkeypatch.setattr(RATES, "panel", (6.0, 3.0 * half, 3.0 * half, 3.0 * half))
+    suppose({("panel", place): rate for place, rate in enumerate((6.0, 3.0 * half, 3.0 * half, 3.0 * half))})
     assert best_block(False, 16, 2048, 24, ((1024, 2),))[1] == lines

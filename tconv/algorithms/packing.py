@@ -99,7 +99,7 @@ def _job(rows: Rows, shape: tuple[int, ...], steps: tuple[int, ...], threads: in
     )
     if order == weights.OUT:
         strides, by_axis, staged = steps[:4], list(by_axis), 0
-    else:
+    else:  # nor must the transformed weights of channels in
         strides = (0, prod(made) * pitch + (rows.lanes if rows.matrices else 0), 1, channels_out)
         by_axis = [prod(made[a + 1 :]) * pitch for a in range(len(made))]
         staged = (max(item, rows.lanes) * n_taps + rows.lanes) * pitch

@@ -234,10 +234,10 @@ class _Rows:
         self.outer.append([(output_kind(a.outputs, family.size), family.rows, a.outputs) for a, family in kinds])
         self.streams = max(self.streams, group.rows * last.streams)
         for number, chosen in enumerate(product(*(range(family.rows) for family in group.families))):
-            above = 0
-            above_streams = [family.streams_of(row) for family, row in zip(group.families, chosen, strict=True)]
+            above, above_streams = 0, []
             for axis, family, row in zip(outer, group.families, chosen, strict=True):
                 above = above * axis.rows + family.row + row
+                above_streams.append(family.streams_of(row))
             for family in last.families:
                 for row in range(family.rows):
                     stream = number * last.streams + family.stream + row * family.phases

@@ -113,7 +113,7 @@ def _turn_channels(item, order, x, copied):
     apart_in_copy = order.unit if order.channel == 1 else order.channel
     for some in range(0, squares, TURNED):  # as many positions at a time as there are channels: whole cache lines
         for start in range(first, whole, lanes):
-            channel = min(start, order.channels - lanes)  # the last square begins within the one before
+            channel = min(start, order.channels - lanes)  # the last begins within the one before: both write the same
             for square in range(some, min(some + TURNED, squares)):
                 turn(
                     lanes, x, from_ + channel * order.x_channel + square * lanes * order.x_position, apart_in_x,
