@@ -69,6 +69,11 @@ class Problem:
     accuracy: str = "direct"  # one of `ACCURACIES`
     channels_last: bool = False  # whether those of a position lie side by side, in x and y; what is quickest depends
 
+    @property
+    def x_shape(self) -> Sizes:
+        """That of the input, as it is seen."""
+        return self.batch, self.groups, self.channels_in, *(axis.size_in for axis in self.axes)
+
 
 @dataclass(frozen=True)
 class Window:

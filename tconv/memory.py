@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from ctypes import c_size_t, sizeof
 from functools import lru_cache
 from math import prod
@@ -65,10 +66,14 @@ class Flat:
 
 @lru_cache(maxsize=512)
 def _steps(sizes: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> tuple[tuple[int, ...], int]:
-    """Strides in elements, and how many elements lie from the first to the last."""
+    """Strides in elements, and the array's extent."""
     steps = tuple(stride // itemsize for stride in strides)
-    extent = 1 + sum((size - 1) * step for size, step in zip(sizes, steps, strict=True)) if prod(sizes) else 0
-    return steps, extent
+    return steps, extent(sizes, steps)
+
+
+def extent(sizes: Sequence[int], steps: Sequence[int]) -> int:
+    """How many elements lie from the first of an array to its last, with these sizes and steps."""
+    return 1 + sum((size - 1) * step for size, step in zip(sizes, steps, strict=True)) if prod(sizes) else 0
 
 
 def flat(array: np.ndarray) -> tuple[Flat, tuple[int, ...]]:

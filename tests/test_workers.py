@@ -59,7 +59,7 @@ def test_every_unit_is_visited_once(units, workers, key, size):
     x = np.arange(1001.0)
     y = np.zeros(1001)
     own = (("float64", (size,)), (np.int64, (2, 3)))
-    job = Job((numbers, cube, units), 2, own, workers, min(workers, 2))
+    job = Job((numbers, cube, units), (1001, 1001), own, workers, min(workers, 2))
     (given, _), (result, _) = flat(x), flat(y)
     assert visit(job, key, given, result) == 7
     np.testing.assert_array_equal(y[:units], expected(units, numbers, cube, x))
@@ -69,7 +69,7 @@ def test_every_unit_is_visited_once(units, workers, key, size):
 def test_scratch_larger_than_what_is_kept():
     own = (("float64", (KEPT // 8,)), (np.int64, (2, 3)))
     y = np.zeros(9)
-    job = Job((Numbers(1, np.arange(1, 3), 2), np.zeros((1, 2, 1), np.int64), 9), 2, own, 2, 2)
+    job = Job((Numbers(1, np.arange(1, 3), 2), np.zeros((1, 2, 1), np.int64), 9), (9, 9), own, 2, 2)
     assert job.size > KEPT
     visit(job, "float64", flat(np.zeros(9))[0], flat(y)[0])
     np.testing.assert_array_equal(y, [3 + unit + 2 * (unit % 2) for unit in range(9)])

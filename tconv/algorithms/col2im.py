@@ -21,7 +21,7 @@ from tconv.algorithms.rates import RATES
 from tconv.geometry import Problem
 from tconv.kernels import col2im
 from tconv.kernels.col2im import AT_ONCE, DEPTH, SHORT, TALL, WIDE, Col2im
-from tconv.kernels.workers import Job, Scratch, Single
+from tconv.kernels.workers import UNASKED, Job, Scratch, Single
 from tconv.memory import Flat, ascending, flat
 from tconv.taps import multiplications
 
@@ -174,4 +174,4 @@ def _placed(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], 
     )
     threads = 1 if _time(problem) < SERIAL else threads
     workers = min(threads, shape.groups * shape.chunks)
-    return Job((shape, table, reaches, reaches @ np.array(y_steps)), 4, own, workers, threads)
+    return Job((shape, table, reaches, reaches @ np.array(y_steps)), (UNASKED,) * 4, own, workers, threads)

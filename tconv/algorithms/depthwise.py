@@ -22,8 +22,8 @@ from tconv.geometry import Problem
 from tconv.kernels import depthwise
 from tconv.kernels.depthwise import LONGEST, ROWS, VECTORS, Depthwise
 from tconv.kernels.windows import MOST_APART
-from tconv.kernels.workers import Job, Scratch, Single
-from tconv.memory import Flat, ascending, flat
+from tconv.kernels.workers import UNASKED, Job, Scratch, Single
+from tconv.memory import Flat, ascending, extent, flat
 from tconv.polyphase import PhasedAxis, Tap, phase
 from tconv.taps import operations
 
@@ -268,4 +268,4 @@ def _placed(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], 
     apart = axes[depthwise.STRIDE, -2] * axes[depthwise.Y_STEP, -2] if n_axes > 1 else 0
     lines = np.array([[row * apart, 0] for row in range(ROWS)], np.int64)
     same = (shape, axes, best.parts, best.residues, best.segments, best.offsets, lines)
-    return Job(same, 4, own, workers, threads)
+    return Job(same, (extent(problem.x_shape, source), *[UNASKED] * 3), own, workers, threads)

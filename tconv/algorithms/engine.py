@@ -15,8 +15,8 @@ from tconv.algorithms.rates import RATES
 from tconv.algorithms.scheme import Scheme
 from tconv.geometry import Problem
 from tconv.kernels import columns, polyphase, rearrange
-from tconv.kernels.workers import Job, Scratch, Single
-from tconv.memory import Flat, ascending, flat, give_back, workspace
+from tconv.kernels.workers import UNASKED, Job, Scratch, Single
+from tconv.memory import Flat, ascending, extent, flat, give_back, workspace
 from tconv.taps import multiplications
 
 FEW_OUT, FEW_IN = 12, 4  # channels with which packing transformed weights takes twice what it does with many
@@ -131,6 +131,7 @@ class _Source(NamedTuple):
     """Where tiles find the input: in its own memory, or in a copy in the order they need."""
 
     copying: Job | None
+    size: int  # of that memory
     strides: dict[str, int]  # of images, groups, channels
     steps: np.ndarray  # along the axes
     reads: np.ndarray
@@ -142,6 +143,7 @@ def _source(scheme: Scheme, steps: tuple[int, ...], threads: int) -> _Source:
     parts = scheme.cut.parts
     batch, group, channel, *by_axis = (step * parts for step in steps)
     sizes = [axis.size_in for axis in scheme.cut.axes]
+    size = parts * extent((scheme.order.batch, scheme.order.groups, scheme.order.channels, *sizes), steps)
     copying, strides = None, {}
     at = np.array(by_axis)
     channels_in_lanes = scheme.cut.choice.channels_in_lanes
@@ -150,14 +152,15 @@ def _source(scheme: Scheme, steps: tuple[int, ...], threads: int) -> _Source:
         copy_axes = scheme.copy_axes.copy()
         copy_axes[rearrange.X_STEP] = by_axis
         workers = min(threads, order.batch * order.groups * order.channels)
-        copying = Job((order, copy_axes, scheme.copy_parts), 2, (), workers, workers)
+        copying = Job((order, copy_axes, scheme.copy_parts), (size, UNASKED), (), workers, workers)
+        size = scheme.copy_size
         at = np.array(scheme.cut.steps) * scheme.order.unit
     else:
         strides = {"image": batch, "group": group, "channel": channel}
     reads = scheme.reads.copy()
     reads[:, -1] *= scheme.order.subplane * scheme.order.unit
     reads[:, -1] += (scheme.reads[:, :-1] + scheme.axes[columns.FIRST]) @ at
-    return _Source(copying, strides, at, reads)
+    return _Source(copying, size, strides, at, reads)
 
 
 def _copy_order(
@@ -237,4 +240,4 @@ def _placed(scheme: Scheme, source_steps: tuple[int, ...], target_steps: tuple[i
         (scheme.dtype, (scheme.panel_size,)),
     )
     workers = min(threads, ceil(shape.groups / shape.groups_at_once) * shape.tiles * shape.row_chunks)
-    return Job(same, 4, own, workers, threads)
+    return Job(same, (source.size, *[UNASKED] * 3), own, workers, threads)

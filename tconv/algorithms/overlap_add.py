@@ -23,8 +23,8 @@ from tconv.kernels import overlap_add
 from tconv.kernels.overlap_add import Overlap
 from tconv.kernels.polyphase import padded_rows, panel_height
 from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
-from tconv.kernels.workers import Job, Scratch, Single
-from tconv.memory import Flat, ascending, flat, lent_empty
+from tconv.kernels.workers import UNASKED, Job, Scratch, Single
+from tconv.memory import Flat, ascending, extent, flat, lent_empty
 from tconv.taps import multiplications
 
 SUMS_BYTES = 512 * 1024  # of a band; more where a band would be mostly margin
@@ -248,4 +248,5 @@ def _placed(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], 
         (problem.dtype, (best.sums_size,)),
     )
     workers = min(threads, problem.batch * problem.groups * overlap.bands)
-    return Job((overlap, axes, best.reaches, best.shifts, best.offsets, best.bias_rows), 4, own, workers, threads)
+    same = (overlap, axes, best.reaches, best.shifts, best.offsets, best.bias_rows)
+    return Job(same, (extent(problem.x_shape, source), *[UNASKED] * 3), own, workers, threads)

@@ -11,7 +11,7 @@ import numpy as np
 from tconv.kernels import pack as kernel
 from tconv.kernels import weights
 from tconv.kernels.weights import Packing, Transforms
-from tconv.kernels.workers import Job, Scratch
+from tconv.kernels.workers import UNASKED, Job, Scratch
 from tconv.memory import Flat, ascending, flat, lent_empty
 
 ITEM_BYTES = 256 * 1024  # of what is turned or transformed at a time: it stays in the second-level cache
@@ -112,7 +112,7 @@ def _job(rows: Rows, shape: tuple[int, ...], steps: tuple[int, ...], threads: in
     tables = (rows.sections, rows.blocks, rows.segments, rows.streams, rows.taps @ np.array(by_axis, np.int64))
     workers = min(threads, groups * ceil(channels_in / item))
     same = (packing, *tables, np.array(strides), places, _transforms(rows.matrices, dtype))
-    return Job(same, 2, own, workers, workers)
+    return Job(same, (UNASKED,) * 2, own, workers, workers)
 
 
 def _places(sizes: list[int], steps: list[int]) -> np.ndarray:

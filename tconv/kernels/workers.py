@@ -22,9 +22,9 @@ from tconv.kernels.vectors import take
 from tconv.memory import LINE, OBJECT_BYTES, Flat, address_of, give_back, workspace
 
 PITCH = LINE // 8  # from the counter of one worker's share to the next: each has a cache line
-LIMIT = 2**62  # elements: how many those arrays have that come at a call, nobody asks
+UNASKED = 2**62  # elements of an array that no kernel asks how many there are
 
-MOST_GIVEN = 4  # of those
+MOST_GIVEN = 4  # arrays that come at a call
 
 # What a row of numbers begins with: who calls the kernel, how many rows there are, how long they are, from where on
 # addresses are counted from the workspace, from where on they come at a call, how many do; and the kernel.
@@ -34,35 +34,41 @@ Scratch = tuple[Any, tuple[int, ...]]  # dtype and shape
 
 
 class Job:
-    """What a kernel is told at every call: operands, scratch for each of so many workers; and how many come at a call.
+    """What a kernel is told at every call: operands, scratch for each of so many workers; and sizes of what comes then.
 
     Operands are numbers, C-contiguous arrays, and tuples with names of both. Each worker reads a row: at its beginning,
     how it is made; the address of the kernel, those of arrays; then numbers, and sizes of arrays.
     """
 
     def __init__(
-        self, same: tuple[Any, ...], given: int, own: tuple[Scratch, ...] = (), workers: int = 1, threads: int = 1
+        self,
+        same: tuple[Any, ...],
+        given: tuple[int, ...],
+        own: tuple[Scratch, ...] = (),
+        workers: int = 1,
+        threads: int = 1,
     ) -> None:
         self.same, self.own, self.workers, self.threads = same, own, workers, threads
         self.counters = PITCH * (1 + workers)
+        count = len(given)
         assert all(isinstance(number, (int, np.integer)) for number in _numbers(same))
         addresses = list(_addresses(same))
         sizes = [size for _, shape in own for size in shape]
-        numbers = [*_numbers(same), *sizes, 0, self.counters, *[LIMIT] * given]
+        numbers = [*_numbers(same), *sizes, 0, self.counters, *given]
         moved = WORK + 1 + len(addresses)
-        width = moved + len(own) + 1 + given + len(numbers)
+        width = moved + len(own) + 1 + count + len(numbers)
         begin = 8 * PITCH * (1 + workers + -(-width * workers // PITCH))  # after counters and rows
         offsets, end = [], begin
         for dtype, shape in own:
             offsets.append(end)
             end += -(-prod(shape) * np.dtype(dtype).itemsize // LINE) * LINE
-        head = [0, workers, width, moved, moved + len(own) + 1, given, 0]
-        self.rows = np.array([[*head, *addresses, *offsets, 0, *[0] * given, *numbers]] * workers, np.int64)
+        head = [0, workers, width, moved, moved + len(own) + 1, count, 0]
+        self.rows = np.array([[*head, *addresses, *offsets, 0, *[0] * count, *numbers]] * workers, np.int64)
         self.rows[:, moved : moved + len(own)] += (end - begin) * np.arange(workers)[:, None]
-        self.rows[:, -2 - given] = range(workers)
+        self.rows[:, -2 - count] = range(workers)
         self.address = address_of(self.rows)
         self.size = begin + (end - begin) * workers
-        assert given + len(numbers) >= MOST_GIVEN  # see `_tell`
+        assert count + len(numbers) >= MOST_GIVEN  # see `_tell`
         self.ready = False
 
     def compiled(self, enter: int, work: int) -> None:
