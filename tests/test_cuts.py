@@ -19,7 +19,17 @@ from tconv.geometry import Axis
 from tconv.kernels import columns
 from tconv.memory import flat
 from tests.cases import LARGE, SMALL
-from tests.problems import Operands, answer, axis, expected_by_taps, of, problem, shapes, small_integers
+from tests.problems import (
+    Operands,
+    answer,
+    axis,
+    expected_by_taps,
+    of,
+    problem,
+    random_floats,
+    shapes,
+    small_integers,
+)
 from tests.strategies import small_problems
 
 
@@ -120,6 +130,19 @@ def channels_last(a):
 def doubled(operands):
     """The same numbers as float64 or complex128: products of whole arrays are quick in those."""
     return Operands(*(None if a is None else a.astype(np.result_type(a, np.float64)) for a in operands))
+
+
+def test_threads_change_no_bit_where_they_change_panels():
+    """With more of them, phases read a panel in common, of more rows: it must not hold fewer channels."""
+    along = [axis(6, 6, 2), axis(4, 5, 2, crop=2), axis(6, 5, 4, crop=2)]
+    p = problem("conv_transpose", *along, channels_in=1024, dtype="float32")
+    operands = random_floats(p, 0)
+    changed = []
+    for cut in cuts(p):
+        alone, shared = ({*tabulate(p, cut, threads).sections[:, columns.READ_COUNT]} for threads in (1, 2))
+        changed.append(alone != shared)
+        np.testing.assert_array_equal(*(computed(p, cut, operands, threads) for threads in (1, 2)))
+    assert any(changed)
 
 
 def test_inputs_with_channels_last_are_read_where_they_lie():

@@ -59,3 +59,15 @@ def test_objects(name):
     w = np.array([7, -11, np.inf], object)
     y = tconv.conv_transpose(np.array([2, 3], object), w, stride=2, layout="...", method=name)
     assert y.tolist() == [14, -22, np.inf, -33, np.inf]
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("name", takers(problem("conv_transpose", axis(9, 4, 2), dtype="object")))
+def test_objects_in_the_input(name, value):
+    """Beside it nothing is spoiled: what transforms whole patches must notice it."""
+    x = np.arange(9).astype(object)
+    x[4] = value
+    y = tconv.conv_transpose(x, np.array([1, 2, 3, 4], object), stride=2, layout="...", method=name)
+    want = tconv.conv_transpose(np.arange(9), np.array([1, 2, 3, 4]), stride=2, layout="...").astype(object)
+    np.testing.assert_array_equal(np.delete(y, range(8, 12)), np.delete(want, range(8, 12)))
+    np.testing.assert_array_equal(y[8:12].astype(float), [value] * 4)

@@ -11,6 +11,7 @@ lies anywhere in its block. An inf or nan would spread over the block: what meet
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -152,6 +153,15 @@ def fast_length(least: int) -> int:
     return best
 
 
+def _spread(axis: PhasedAxis) -> float:
+    """Of what sums of squares bound, as much as comes to one of a phase's taps: the most of any phase.
+
+    Taps that meet different parts of the inputs are transformed apart, and their errors add up.
+    """
+    together = [Counter(tap.part for tap in one.taps).values() for one in axis.phases]
+    return max(sum(map(sqrt, taps)) / sum(taps) for taps in together)
+
+
 def _scheme(
     problem: Problem,
     axes: tuple[Blocks, ...],
@@ -171,9 +181,9 @@ def _scheme(
     block = lines * (level + 1e-9 * RATES.block_copy * wide * places)
     block += 1e-9 * (RATES.spectra * wide * matrices * frequencies + RATES.block)
     blocks = problem.batch * prod(axis.count for axis in axes)
-    depth = problem.channels_in * prod(axis.taps for axis in axes)
     roundings = LEVEL_ROUNDINGS * log2(max(2, places)) + problem.channels_in
-    loss = roundings * sqrt(places / prod(axis.taps for axis in axes)) / (depth + 1)
+    depth = problem.channels_in * prod(min(len(one.taps) for one in axis.axis.phases) for axis in axes)
+    loss = roundings * sqrt(places) * prod(_spread(axis.axis) for axis in axes) / (depth + 1)
     preparing = 2 * matrices * level  # measured: filling, and putting away, take as long
     workspace = 3 * lines * places * itemsize  # as measured: in space, as spectra, and a part once more in SciPy
     return Scheme(axes, parts, phases, pairs, spectra_bytes, blocks, workspace, blocks * block, preparing, loss)

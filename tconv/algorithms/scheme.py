@@ -301,7 +301,8 @@ class _Rows:
             channels = self._channels
             if not self._cut.choice.channels_in_lanes:
                 slices = self._tile_columns // self._slice_columns
-                vectors = slices * self.row // self._cut.lanes * max(1, count)
+                # As if all phases shared it: whether they do depends on the threads, the order of a sum must not.
+                vectors = slices * self.row // self._cut.lanes * max(1, gathered_rows(self._cut)[1])
                 channels = max(1, min(channels, PANEL_VECTORS // vectors))
                 pitch = panel_pitch(self._cut.lanes, self.row, count)
                 self.panel_size = max(self.panel_size, channels * pitch * slices)

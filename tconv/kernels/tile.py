@@ -29,7 +29,7 @@ from tconv.kernels.columns import COPY_FIELDS, FROM, INTO
 from tconv.kernels.launch import CALLED, INLINED
 from tconv.kernels.vectors import (
     INT,
-    VECTOR_BYTES,
+    REGISTERS,
     data_of,
     load_vector,
     multiply_add,
@@ -39,8 +39,7 @@ from tconv.kernels.vectors import (
     vector_type,
 )
 
-# Sums fill 24 of 32 registers, or 12 of AVX2's 16; the rest holds operands.
-NARROW = VECTOR_BYTES == 32
+NARROW = REGISTERS == 16  # of which sums fill 12, of 32 they fill 24; the rest holds operands
 POSITION_ROWS = (4, 2, 1) if NARROW else (8, 4, 2, 1)
 POSITION_VECTORS = 3
 POSITION_WIDTHS = (POSITION_VECTORS, 1)  # a last tile that needs two vectors takes three

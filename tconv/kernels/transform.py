@@ -54,6 +54,7 @@ def transform(
                     for term in terms[1:]:
                         total = total + term
                     target[there + f * step_to] = total
+                    spoiled = spoiled or total - total != 0  # of inf and nan that is nan
     return spoiled
 
 

@@ -20,14 +20,15 @@ from tconv.kernels.launch import CALLED
 INT = ir.IntType(64)
 
 
-def _vector_bytes() -> int:
-    features = cpu_target.target_context.codegen().magic_tuple()[2].split(",")
-    if "+avx512f" in features:
-        return 64
-    return 32 if "+avx2" in features else 16
+def _registers() -> tuple[int, int]:
+    """How many bytes a vector register has, and how many there are."""
+    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
+    if "+avx512f" in features.split(","):
+        return 64, 32
+    return (32 if "+avx2" in features.split(",") else 16), (16 if triple.startswith("x86") else 32)
 
 
-VECTOR_BYTES = _vector_bytes()
+VECTOR_BYTES, REGISTERS = _registers()
 _config: Any = numba.config
 PROCESSOR: str = _config.CPU_NAME or binding.get_host_cpu_name()
 
@@ -96,12 +97,12 @@ def shuffled(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, indices: list[int]
 
 
 def multiply_add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
-    """``a * b + c``, rounded once where the elements are floats."""
+    """``a * b + c``, of floats rounded once where the processor can."""
     vector = a.type
     if isinstance(vector.element, ir.IntType):
         return builder.add(builder.mul(a, b), c)
     fused = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.{suffix(vector)}"
+        builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fmuladd.{suffix(vector)}"
     )
     return builder.call(fused, [a, b, c])
 
