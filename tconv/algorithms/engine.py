@@ -151,7 +151,7 @@ def _source(scheme: Scheme, steps: tuple[int, ...], threads: int) -> _Source:
         order = _copy_order(scheme, sizes, batch, group, channel, by_axis)
         copy_axes = scheme.copy_axes.copy()
         copy_axes[rearrange.X_STEP] = by_axis
-        workers = min(threads, order.batch * order.groups * order.channels)
+        workers = min(threads, rearrange.items(order, len(scheme.copy_parts)))
         copying = Job((order, copy_axes, scheme.copy_parts), (size, UNASKED), (), workers, workers)
         size = scheme.copy_size
         at = np.array(scheme.cut.steps) * scheme.order.unit

@@ -10,7 +10,8 @@ from tconv.kernels.vectors import VECTOR_BYTES, copy_vector
 from tconv.kernels.windows import MOST_APART, copy_apart
 from tconv.kernels.workers import claim, worker
 
-TURNED = max(1, 64 // VECTOR_BYTES)  # vectors of channels turned by one worker: a cache line
+TURNED = max(1, 64 // VECTOR_BYTES)  # vectors of channels turned by one worker: a cache line ...
+BAND = 1024  # ... of so many positions
 
 
 class Order(NamedTuple):
@@ -53,32 +54,32 @@ def copy_line(lanes, count, step, unit, x, source, copied, at):
 
 
 @called
-def _copy_plane(order, at, axes, parts, x, from_, copied):
-    """One channel of one image: every combination of input parts, line by line, each as long as the longest."""
+def _copy_lines(order, part, at, axes, parts, x, from_, copied):
+    """One combination of input parts of one channel, line by line, each as long as the longest."""
     last = axes.shape[1] - 1
     pitch, unit, step = axes[PITCH, last], order.unit, axes[SPLIT, last] * axes[X_STEP, last]
-    for p in range(parts.shape[0]):
-        held = (axes[SIZE, last] - parts[p, last] + axes[SPLIT, last] - 1) // axes[SPLIT, last]
-        for number in range(order.subplane // pitch):
-            rest = number
-            source = from_ + parts[p, last] * axes[X_STEP, last]
-            count = held
-            for a in range(last - 1, -1, -1):
-                above = rest // axes[PITCH, a] if a else 0
-                index = (rest - above * axes[PITCH, a]) * axes[SPLIT, a] + parts[p, a]
-                rest = above
-                if index >= axes[SIZE, a]:
-                    count = 0
-                source += index * axes[X_STEP, a]
-            copy_line(order.lanes, count, step, unit, x, source, copied, at)
-            for i in range(count, pitch):
-                copied[at + i * unit] = 0
-            at += pitch * unit
+    held = (axes[SIZE, last] - parts[part, last] + axes[SPLIT, last] - 1) // axes[SPLIT, last]
+    for number in range(order.subplane // pitch):
+        rest = number
+        source = from_ + parts[part, last] * axes[X_STEP, last]
+        count = held
+        for a in range(last - 1, -1, -1):
+            above = rest // axes[PITCH, a] if a else 0
+            index = (rest - above * axes[PITCH, a]) * axes[SPLIT, a] + parts[part, a]
+            rest = above
+            if index >= axes[SIZE, a]:
+                count = 0
+            source += index * axes[X_STEP, a]
+        copy_line(order.lanes, count, step, unit, x, source, copied, at)
+        for i in range(count, pitch):
+            copied[at + i * unit] = 0
+        at += pitch * unit
 
 
 @called
-def _copy_channel(item, order, axes, parts, x, copied):
-    """One channel of one image."""
+def _copy_part(item, order, axes, parts, x, copied):
+    """One combination of input parts of one channel of one image."""
+    part, item = item % parts.shape[0], item // parts.shape[0]
     channels = order.channels * order.parts
     channel = item % channels
     group = item // channels % order.groups
@@ -86,21 +87,23 @@ def _copy_channel(item, order, axes, parts, x, copied):
     from_ = (
         batch * order.x_batch + group * order.x_group + channel // order.parts * order.x_channel + channel % order.parts
     )
-    at = batch * order.image + group * order.group + channel * order.channel
-    _copy_plane(order, at, axes, parts, x, from_, copied)
+    at = batch * order.image + group * order.group + channel * order.channel + part * order.subplane * order.unit
+    _copy_lines(order, part, at, axes, parts, x, from_, copied)
 
 
 @called
 def _chunks(order):
-    """How many parts the channels of a group are turned in."""
-    return (order.channels + TURNED * order.lanes - 1) // (TURNED * order.lanes)
+    """How many parts the channels of a group are turned in, and their positions."""
+    return (order.channels + TURNED * order.lanes - 1) // (TURNED * order.lanes), (order.plane + BAND - 1) // BAND
 
 
 @called
 def _turn_channels(item, order, x, copied):
-    """A few channels of one image: squares of channels and positions, then what is left."""
+    """A few channels of a band of positions of one image: squares of both, then what is left."""
     lanes = order.lanes
-    chunks = _chunks(order)
+    chunks, bands = _chunks(order)
+    start, item = item % bands * BAND, item // bands
+    stop = min(start + BAND, order.plane)
     first = item % chunks * TURNED * lanes
     end = min(first + TURNED * lanes, order.channels)
     group = item // chunks % order.groups
@@ -108,22 +111,29 @@ def _turn_channels(item, order, x, copied):
     from_ = batch * order.x_batch + group * order.x_group
     at = batch * order.image + group * order.group
     whole = end if order.channels >= lanes else first
-    squares = order.plane // lanes
+    squares = stop // lanes  # the rest is in the last band
     apart_in_x = order.x_channel if order.x_position == 1 else order.x_position
     apart_in_copy = order.unit if order.channel == 1 else order.channel
-    for some in range(0, squares, TURNED):  # as many positions at a time as there are channels: whole cache lines
-        for start in range(first, whole, lanes):
-            channel = min(start, order.channels - lanes)  # the last begins within the one before: both write the same
+    for some in range(start // lanes, squares, TURNED):  # as many positions as channels at a time: whole cache lines
+        for number in range(first, whole, lanes):
+            channel = min(number, order.channels - lanes)  # the last begins within the one before: both write the same
             for square in range(some, min(some + TURNED, squares)):
                 turn(
                     lanes, x, from_ + channel * order.x_channel + square * lanes * order.x_position, apart_in_x,
                     copied, at + square * lanes * order.unit + channel * order.channel, apart_in_copy,
                 )  # fmt: skip
-    for position in range(order.plane):
+    for position in range(start, stop):
         for channel in range(whole if position < squares * lanes else first, end):
             copied[at + position * order.unit + channel * order.channel] = x[
                 from_ + channel * order.x_channel + position * order.x_position
             ]
+
+
+@called
+def items(order, parts):
+    """Into how many pieces the copy is cut, as many combinations of input parts as there are."""
+    chunks, bands = _chunks(order)
+    return order.batch * order.groups * (chunks * bands if order.turned else order.channels * order.parts * parts)
 
 
 @worker
@@ -132,12 +142,11 @@ def copy(order, axes, parts, rank, counters, x, copied):
 
     ``parts`` lists the combinations of input parts.
     """
-    of_channels = _chunks(order) if order.turned else order.channels * order.parts
-    items = order.batch * order.groups * of_channels
-    item, stop = claim(counters, rank, items, 1)
+    count = items(order, parts.shape[0])
+    item, stop = claim(counters, rank, count, 1)
     while item < stop:
         if order.turned:
             _turn_channels(item, order, x, copied)
         else:
-            _copy_channel(item, order, axes, parts, x, copied)
-        item, stop = claim(counters, rank, items, 1)
+            _copy_part(item, order, axes, parts, x, copied)
+        item, stop = claim(counters, rank, count, 1)
