@@ -305,6 +305,9 @@ def _untimed(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], par
     for outer in product(*(_classes(axis, covers) for axis in axes[:-1])):
         lines = problem.channels_out * prod(len(phases) for phases in outer)
         most = min(lines, CHANNEL_VECTORS[0] * lanes if choice.channels_in_lanes else MOST_LINES)
+        unit = lanes if choice.channels_in_lanes and most % lanes == 0 else 1
+        if problem.channels_last and not choice.channels_in_lanes and parts == 1:  # whole positions, or vectors of them
+            unit = problem.channels_out if problem.channels_out <= most else lanes
         for first in range(0, len(streams), MOST_STREAMS):
             reads = [reads_of.get(residue, ()) for residue, _ in streams[first : first + MOST_STREAMS]]
             if not all(phases[0].taps for phases in outer):
@@ -313,7 +316,9 @@ def _untimed(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], par
                 RowGroup(outer, first, segments, lines, most)
                 for segments in _segmented(reads, nested=not choice.channels_in_lanes)
             ]
-            blocks = [best_block(choice.channels_in_lanes, lanes, lines, most, g.steps(depth)) for g in candidates]
+            blocks = [
+                best_block(choice.channels_in_lanes, lanes, lines, most, unit, g.steps(depth)) for g in candidates
+            ]
             best = min(range(len(blocks)), key=lambda n: blocks[n][0])
             groups.append(replace(candidates[best], block_lines=blocks[best][1]))
     splits = [1] * len(axes)
@@ -445,11 +450,11 @@ def _classes(axis: PhasedAxis, idle: bool) -> list[tuple[Phase, ...]]:
 
 @lru_cache(maxsize=4096)
 def best_block(
-    channels_in_lanes: bool, lanes: int, lines: int, most: int, steps: tuple[tuple[int, int], ...]
+    channels_in_lanes: bool, lanes: int, lines: int, most: int, unit: int, steps: tuple[tuple[int, int], ...]
 ) -> tuple[float, int]:
     """The least that such a group takes for each tile, and with how many lines to a block: rather more than fewer."""
-    step = lanes if channels_in_lanes and most % lanes == 0 else 1
-    times = [(_tile_time(channels_in_lanes, lanes, lines, n, steps), n) for n in range(most, 0, -step)]
+    counts = range(most // unit * unit, 0, -unit)
+    times = [(_tile_time(channels_in_lanes, lanes, lines, n, steps), n) for n in counts]
     least = min(time for time, _ in times)
     return next(found for found in times if found[0] <= CLEARLY * least)
 

@@ -173,12 +173,17 @@ def cost(problem: Problem, threads: int) -> Cost:
     products = tiles * (each * problem.channels_in + RATES.start * count)
     outputs = problem.batch * problem.groups * problem.channels_out * prod(axis.size_out for axis in problem.axes)
     stride = problem.axes[-1].stride
-    each_vector = RATES.write_element * lanes if problem.channels_last else weaving(stride, lanes)
+    channels = problem.groups * problem.channels_out
+    each_vector = RATES.write_element * lanes if problem.channels_last and channels > 1 else weaving(stride, lanes)
     writing = outputs / lanes * (each_vector + RATES.clear * again)
     writing += outputs / problem.axes[-1].size_out * RATES.write_run
     adding = best.rows * (RATES.add * vectors + RATES.add_row * lines * ceil(columns / overlap.tile))
-    gathering = RATES.scatter * lines * columns if problem.channels_last else RATES.gather * vectors
-    time = products + gathering * problem.channels_in + adding + writing
+    gathering = problem.channels_in * RATES.gather * vectors
+    if problem.channels_last and problem.groups * problem.channels_in > 1:
+        turned = min(problem.channels_in, columns) >= lanes
+        squares = RATES.turn * lanes**2 * ceil(problem.channels_in / lanes) * vectors
+        gathering = squares if turned else RATES.scatter * problem.channels_in * lines * columns
+    time = products + gathering + adding + writing
     time += reading(problem, problem.groups * overlap.weights, inputs // problem.groups) + moving(problem)
     sizes = (problem.groups * overlap.weights, problem.channels_in * inputs, outputs)
     itemsize = _bytes(problem, 1)
