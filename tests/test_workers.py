@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from itertools import cycle
 from typing import NamedTuple
 
@@ -94,3 +97,31 @@ def test_shares(units, count, order):
         share = range(units * rank // 3, units * (rank + 1) // 3)
         mine = [unit for unit in found if unit in share]
         assert found[: len(mine)] == mine == sorted(mine)
+
+
+FORKED = """
+import os
+import numpy as np
+import tconv
+
+rng = np.random.default_rng(0)
+x, w = (rng.standard_normal(shape).astype("f4") for shape in ((2, 16, 20, 20), (16, 16, 10, 10)))
+METHODS = "auto", "polyphase", "fft", "scatter", "zero_insertion"
+
+
+def results():
+    return [tconv.conv_transpose(x, w, stride=2, method=method, threads=2).tobytes() for method in METHODS]
+
+
+wanted = results()
+for _ in range(2):
+    if child := os.fork():
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    assert results() == wanted
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes do not fork here")
+def test_a_forked_process_computes_the_same_bits():
+    """In the child and in its child: Numba would end the first, and wait forever in the second."""
+    subprocess.run([sys.executable, "-c", FORKED], check=True, timeout=300)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from types import SimpleNamespace
@@ -25,10 +28,17 @@ _SOURCES = tuple(
 
 
 class _Cache(FunctionCache):  # type: ignore[misc]  # Numba is untyped
-    """Numba's cache on disk, which looks at one file only: a kernel is made of several, and the tile's is generated."""
+    """Numba's cache on disk, which looks at one file only: a kernel is made of several, and the tile's is generated.
+
+    Nor does Numba's tell a function compiled in parallel from the same one compiled for one thread.
+    """
+
+    def __init__(self, function: Callable[..., None], parallel: bool) -> None:
+        super().__init__(function)
+        self._parallel = parallel
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:
-        return (*super()._index_key(sig, codegen), _SOURCES)
+        return (*super()._index_key(sig, codegen), _SOURCES, self._parallel)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """What is on disk. Numba first reads in all that it can compile (0.6 s); to run what is compiled, none is."""
@@ -41,7 +51,7 @@ def cached(compiler: Callable[..., Any], function: Callable[..., None]) -> Any:
     """``compiler(function)``, kept on disk."""
     kernel = compiler(function)
     if hasattr(kernel, "py_func"):  # else Numba was told not to compile
-        kernel._cache = _Cache(function)
+        kernel._cache = _Cache(function, "parallel" in kernel.targetoptions)
     return kernel
 
 
@@ -117,18 +127,40 @@ inlined = register_jitable(**INLINED)
 # Numba's fallback layer aborts the process when two Python threads enter it at once.
 _turns = Lock()
 
+_forked = False  # so that Numba's threads are another process's, and it can't start new ones
+_on_one_thread = cache(serial)
+
+
+def _layer() -> str | None:
+    """Numba's threading layer; None if no parallel kernel has run yet."""
+    try:
+        return str(numba.threading_layer())
+    except ValueError:
+        return None
+
+
+def _after_fork() -> None:
+    """A child has none of its parent's threads. GNU's OpenMP can't start new ones, and Numba would end the process."""
+    global _turns, _forked
+    _turns = Lock()  # one of those threads may have held it
+    _forked = _layer() == "omp" and sys.platform == "linux"
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
 
 def _turn() -> AbstractContextManager[Any]:
-    try:
-        return _turns if numba.threading_layer() == "workqueue" else nullcontext()
-    except ValueError:  # no parallel kernel has run yet, so the layer is not known
-        return _turns
+    return _turns if _layer() in ("workqueue", None) else nullcontext()
 
 
 def launch(kernel: Callable[..., Any], threads: int, exact: bool, *arguments: Any) -> Any:
     """Run ``kernel(*arguments)`` on ``threads`` threads; its Python body if ``exact``."""
+    body = getattr(kernel, "py_func", kernel)
     if exact:
-        return getattr(kernel, "py_func", kernel)(*arguments)
+        return body(*arguments)
+    if _forked:
+        return _on_one_thread(body)(*arguments)
     before = numba.get_num_threads()
     if threads != before:  # Numba takes a lock each time it is told
         numba.set_num_threads(threads)
