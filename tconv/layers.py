@@ -11,9 +11,10 @@ from tconv.bilinear import Arguments, check_kernel
 from tconv.bound import BoundLayer, bound_layer
 from tconv.call import Packed, check_result, prepare, run
 from tconv.dtypes import as_array, check, read_dtype
-from tconv.geometry import Sizes, frozen, shape_of
+from tconv.geometry import Sizes, count, frozen, shape_of
 from tconv.machine import team
 from tconv.measuring import measured
+from tconv.memory import keeping
 from tconv.planner import check_method
 from tconv.plans import Plan, plan_forward
 from tconv.typing import Array, ArrayLike, DTypeLike, Padding, PerAxis
@@ -43,7 +44,7 @@ class _Layer:
         self._arguments = arguments
         self._output_size = output_size
         self._method = frozen("method", method)
-        self._threads = None if threads is None else team(threads)
+        self._threads = None if threads is None else count("threads", threads)
         bias_shape = None if self._bias is None else self._bias.shape
         check_kernel(arguments, self._w.shape, bias_shape, output_size)
         check_method(self._method)
@@ -84,14 +85,14 @@ class _Layer:
             if bound is not None and x.flags.aligned and (y := bound(x, out)) is not None:
                 return y
         x = as_array("x", x)
-        threads = team(None) if self._threads is None else self._threads
+        threads = team(self._threads)
         key = (x.shape, x.dtype, threads)
         ready = self._ready.get(key)
         plan = self._plan(*key) if ready is None else ready[0]
         check_result(plan, out, x=x, w=self._w, bias=self._bias)
         packed = self._pack(key, plan) if ready is None else ready[1]
         y = run(plan, x, self._w, packed, self._bias, out)
-        if threads > 1 or self._threads == 1:  # or there may be more the next time
+        if threads > 1 or self._threads is not None:  # else there may be more the next time
             self._bind(plan, packed, x)
         return y
 
@@ -136,6 +137,9 @@ class _Layer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
+        for array in (self._w, self._bias):
+            if array is not None:
+                array.flags.writeable = False
         self._forget()
 
     def _forget(self) -> None:
@@ -166,7 +170,7 @@ class _Layer:
             self._bound = dict([*kept, (key, bound_layer(plan, packed, self._bias, x))])
 
     def _pack(self, key: _Key, plan: Plan) -> Packed | None:
-        with self._lock:  # one thread packs, the others find what it made
+        with self._lock, keeping():  # one thread packs, the others find what it made
             if key not in self._ready:
                 known = [packed for _, packed in self._ready.values() if packed is not None]
                 packed = prepare(plan, self._w, None, known)  # inputs of many sizes have the same packed weights

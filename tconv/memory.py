@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from ctypes import c_size_t, sizeof
 from functools import lru_cache
 from math import prod
@@ -151,6 +152,17 @@ class Recycling:
                 pool.append(memory)
                 room -= memory.size
         _kept.lent, _kept.pool = self._outer, pool
+
+
+@contextmanager
+def keeping() -> Iterator[None]:
+    """While this is entered, `lent_empty` lends nothing, as what is made outlives the call that asked for it."""
+    outer = getattr(_kept, "lent", None)
+    _kept.lent = None
+    try:
+        yield
+    finally:
+        _kept.lent = outer
 
 
 def lent_empty(size: int, dtype: np.dtype) -> np.ndarray:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import gc
+import os
 import pickle
+import subprocess
+import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -106,7 +109,30 @@ def test_it_can_be_pickled_and_copied(case):
         assert type(twin) is layer
         assert repr(twin) == repr(made)
         assert twin(x).tobytes() == y.tobytes()
+        assert not any(array.flags.writeable for array in (twin.w, twin.bias))
     assert len(pickle.dumps(made)) < 2 * w.nbytes + 2000  # packed weights stay behind
+
+
+ELSEWHERE = """
+import pickle, sys
+layer, x = pickle.load(sys.stdin.buffer)
+assert layer.plan(x.shape).threads == 1
+sys.stdout.buffer.write(layer(x).tobytes())
+"""
+
+
+def test_it_can_be_pickled_for_a_machine_with_fewer_threads(case):
+    layer, _, x, w, bias, options = case
+    made, large = layer(w, bias, **options, threads=2), np.resize(x, (2, 6, 90, 70))
+    environment = {**os.environ, "NUMBA_NUM_THREADS": "1"}
+    found = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE],
+        input=pickle.dumps((made, large)),
+        env=environment,
+        capture_output=True,
+        check=True,
+    )
+    assert found.stdout == made(large).tobytes()
 
 
 def test_it_says_what_it_is(case):
