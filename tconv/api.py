@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from tconv.algorithms import ALGORITHMS
+from tconv.algorithms.fft import FEW_TAPS
 from tconv.bilinear import Arguments
 from tconv.bound import bound_function, is_as_new
 from tconv.call import check_result, compute
@@ -678,7 +680,7 @@ def warmup(
 
     Compiled code depends on dtypes, never on shapes, and is kept on disk (see `show_config`). So this takes
     seconds for each dtype the first time on a machine, and milliseconds in later processes. It computes a
-    tiny problem with each algorithm.
+    few tiny problems with each algorithm.
 
     Parameters
     ----------
@@ -709,10 +711,11 @@ def warmup(
     for done, (kind, name) in enumerate(steps):
         if progress is not None:
             progress(done, len(steps), f"{name} {kind}")
-        x, w = np.ones((1, 1, 4), kind), np.ones((1, 1, 2), kind)
-        for function in (conv_transpose, conv):
-            with suppress(MethodError):  # an algorithm may be for one of them only
-                function(x, w, method=name, threads=threads)
+        x, w = np.ones((1, 1, 2 * FEW_TAPS), kind), np.ones((1, 1, FEW_TAPS), kind)
+        gaps, short = x[..., ::2], w[..., :2]  # such inputs may be copied first; of few taps there is no spectrum
+        for function, one in product((conv_transpose, conv), ((x, short), (gaps, short), (x, w))):
+            with suppress(MethodError):  # an algorithm may be for some of them only
+                function(*one, method=name, threads=threads)
     if progress is not None:
         progress(len(steps), len(steps), "")
 

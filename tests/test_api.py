@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -373,6 +376,51 @@ def test_warmup_runs_every_algorithm_and_tells():
     assert [done for done, _, _ in told] == list(range(len(told)))
     assert told[-1] == (len(told) - 1, len(told) - 1, "")
     assert told[0][2] == "polyphase float32"
+
+
+WARM = """
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import tconv
+from tconv.algorithms import ALGORITHMS
+
+CASES = [
+    ((2, 4, 9), (4, 4, 3), {}),
+    ((1, 4, 100), (4, 4, 32), {"stride": 32}),
+    ((1, 4, 60), (4, 4, 50), {"padding": 24}),
+    ((1, 3, 20, 18), (3, 3, 3, 3), {"stride": (1, 2), "dilation": 2}),
+    ((1, 64, 8, 8), (64, 64, 4, 4), {"stride": 2}),
+    ((1, 4, 9, 9), (4, 1, 3, 3), {"groups": 4}),
+    ((1, 2, 5, 5, 5), (2, 2, 3, 3, 3), {"padding": 1}),
+]
+
+
+def compiled():
+    return set(Path(os.environ["NUMBA_CACHE_DIR"]).rglob("*.nbc"))
+
+
+tconv.warmup(["float32"])
+before = compiled()
+assert before
+for method in ["auto", *ALGORITHMS]:
+    for x_shape, w_shape, options in CASES:
+        x, w = np.ones(x_shape, "f4"), np.ones(w_shape, "f4")
+        for x, layout in ((x, "NC..."), (np.repeat(x, 2, -1)[..., ::2], "NC..."), (np.moveaxis(x, 1, -1), "N...C")):
+            for call, layer in ((tconv.conv_transpose, tconv.ConvTranspose), (tconv.conv, tconv.Conv)):
+                with suppress(tconv.errors.MethodError):
+                    call(x, w, method=method, layout=layout, threads=2, **options)
+                    layer(w, method=method, layout=layout, threads=1, **options)(x)
+print(*(path.name for path in compiled() - before))
+"""
+
+
+def test_after_warmup_nothing_is_compiled(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", WARM], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 def test_show_config_prints_what_a_report_needs(capsys):
