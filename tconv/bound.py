@@ -14,7 +14,7 @@ from tconv.algorithms import ALGORITHMS, SINGLE
 from tconv.algorithms.engine import SERIAL, flat_bias
 from tconv.call import Packed
 from tconv.dtypes import for_kernels
-from tconv.geometry import Sizes
+from tconv.geometry import PLANNED, Sizes
 from tconv.kernels.workers import Single
 from tconv.memory import READABLE, flat
 from tconv.plans import Plan
@@ -88,7 +88,7 @@ def bound_layer(plan: Plan, packed: Packed | None, bias: Array | None, x: Array)
     return BoundLayer(plan, single, packed.weights.owner, _bias(plan, bias))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=PLANNED)
 def bound_function(plan: Plan, x: _Lies, w: _Lies, bias: _Lies | None) -> BoundFunction | None:
     """The function's call for operands of these dtypes and strides; None as above, or if some must be converted."""
     if plan.choice is None or 1e9 * plan.cost.work >= SERIAL:  # else packed weights are lent, and it is no matter

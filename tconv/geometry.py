@@ -27,6 +27,7 @@ Sizes = tuple[int, ...]
 Pair = tuple[int, int]
 
 LIMIT = 2**62  # every size and sum of two sizes then fits the kernels' 64-bit indices
+PLANNED = 1024  # problems of which is kept what was worked out: a model has hundreds of layers, gradients two more each
 
 
 @dataclass(frozen=True)

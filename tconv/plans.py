@@ -13,7 +13,7 @@ from tconv.algorithms.cost import Cost
 from tconv.bilinear import Arguments, Roles, of_g_and_w, of_x_and_g, of_x_and_w
 from tconv.dtypes import can_be_written, check, computed_in, result_dtype
 from tconv.errors import TooLargeError, shown
-from tconv.geometry import LIMIT, Problem, Sizes
+from tconv.geometry import LIMIT, PLANNED, Problem, Sizes
 from tconv.layout import View
 from tconv.planner import LAYER_CALLS, Candidate, candidates, check_method, rank
 from tconv.taps import multiplications
@@ -103,7 +103,7 @@ class Plan:
         return "\n".join([heading, f"{shapes}, {needed} by the definition", *_table(self)])
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=PLANNED)
 def plan_forward(
     arguments: Arguments,
     output_size: Any,
@@ -126,7 +126,7 @@ def plan_forward(
     return _plan(arguments.operator, roles, dtype, method, threads, layer)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=PLANNED)
 def plan_input_vjp(
     arguments: Arguments,
     sizes: tuple[Any, Any],
@@ -143,7 +143,7 @@ def plan_input_vjp(
     return _plan(f"{arguments.operator}_input_vjp", roles, dtype, method, threads)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=PLANNED)
 def plan_weight_vjp(
     arguments: Arguments,
     sizes: tuple[Any, Any],

@@ -28,7 +28,7 @@ from functools import lru_cache
 from itertools import product
 from math import ceil, gcd
 
-from tconv.geometry import Axis, Operator
+from tconv.geometry import PLANNED, Axis, Operator
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class PhasedAxis:
         return max(0, min(self.count, self.length - first) - max(0, -first))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=PLANNED)
 def phase(axis: Axis, operator: Operator, aligned: bool = True, side_by_side: bool = False) -> PhasedAxis:
     """Cut ``axis`` into phases; ``aligned`` chooses the origin at which phases share most.
 

@@ -18,7 +18,7 @@ from tconv.algorithms.cut import lanes_of, moving, reading_listed
 from tconv.algorithms.engine import SERIAL, flat_bias
 from tconv.algorithms.flat import operand_bytes
 from tconv.algorithms.rates import RATES
-from tconv.geometry import Problem
+from tconv.geometry import PLANNED, Problem
 from tconv.kernels import col2im
 from tconv.kernels.col2im import AT_ONCE, DEPTH, SHORT, TALL, WIDE, Col2im
 from tconv.kernels.workers import UNASKED, Job, Scratch, Single
@@ -43,7 +43,7 @@ def supports(problem: Problem) -> str | None:
     return None
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=PLANNED)
 def scheme(problem: Problem) -> Col2im:
     """The numbers: the same for any number of threads, and so are the bits. Steps are still zeros."""
     lanes = lanes_of(problem.dtype)
@@ -150,7 +150,7 @@ def single(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], t
     return Single(col2im.col2im, _placed(problem, source, target, threads))
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=PLANNED)
 def _placed(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], threads: int) -> Job:
     """What the kernel is told for an input and an output with these steps."""
     (x_batch, x_group, x_channel, *x_steps), (y_batch, y_group, y_channel, *y_steps) = source, target

@@ -18,7 +18,7 @@ from tconv.algorithms.cut import lanes_of, moving, weaving
 from tconv.algorithms.engine import SERIAL, fill, flat_bias
 from tconv.algorithms.flat import operand_bytes
 from tconv.algorithms.rates import RATES
-from tconv.geometry import Problem
+from tconv.geometry import PLANNED, Problem
 from tconv.kernels import depthwise
 from tconv.kernels.depthwise import LONGEST, ROWS, VECTORS, Depthwise
 from tconv.kernels.windows import MOST_APART
@@ -56,7 +56,7 @@ def supports(problem: Problem) -> str | None:
     return None
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=PLANNED)
 def scheme(problem: Problem, together: int = 1) -> Scheme | None:
     """The tables, the same for any number of threads, and so are the bits; None if no output has more than its bias.
 
@@ -241,7 +241,7 @@ def _sorted_at_once(axes: np.ndarray, parts: np.ndarray, lanes: int) -> bool:
     return all_read and split <= MOST_APART and axes.shape[1] > 1 and bool(inputs >= lanes)
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=PLANNED)
 def _placed(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], threads: int) -> Job:
     """What the kernel is told for an input and an output with these steps."""
     (x_batch, x_group, _, *x_steps), (y_batch, y_group, y_channel, *y_steps) = source, target

@@ -13,7 +13,7 @@ from tconv.algorithms.cut import Cut
 from tconv.algorithms.packing import ITEMS, Rows, pack
 from tconv.algorithms.rates import RATES
 from tconv.algorithms.scheme import Scheme
-from tconv.geometry import Problem
+from tconv.geometry import PLANNED, Problem
 from tconv.kernels import columns, polyphase, rearrange
 from tconv.kernels.workers import UNASKED, Job, Scratch, Single
 from tconv.memory import Flat, ascending, extent, flat, give_back, workspace
@@ -52,7 +52,7 @@ def prepare(scheme: Scheme, w: np.ndarray, threads: int) -> Flat | None:
     return pack(rows_of(scheme), _expanded(w) if scheme.cut.parts == 2 else w[:, :, :, None], threads)
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=PLANNED)
 def rows_of(scheme: Scheme) -> Rows:
     """What says that order: for many sizes of inputs it is the same."""
     return Rows(
@@ -117,7 +117,7 @@ def flat_bias(bias: np.ndarray | None, size: int, dtype: str) -> Flat:
     return _zeros(size, dtype) if bias is None else flat(np.ascontiguousarray(bias))[0]
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=PLANNED)
 def _zeros(size: int, dtype: str) -> Flat:
     return flat(np.zeros(size, dtype))[0]
 
@@ -137,7 +137,7 @@ class _Source(NamedTuple):
     reads: np.ndarray
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=PLANNED)
 def _source(scheme: Scheme, steps: tuple[int, ...], threads: int) -> _Source:
     """The source for an input with these steps."""
     parts = scheme.cut.parts
@@ -209,7 +209,7 @@ def _join(cut: Cut, axes: np.ndarray) -> None:
             axes[field, a] = 1
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=PLANNED)
 def _placed(scheme: Scheme, source_steps: tuple[int, ...], target_steps: tuple[int, ...], threads: int) -> Job:
     """What the engine is told for an input and an output with these steps."""
     source = _source(scheme, source_steps, threads)

@@ -26,7 +26,7 @@ import numpy as np
 from tconv.algorithms.cost import LIMITS, NOT_DIRECT, Cost
 from tconv.algorithms.flat import operand_bytes
 from tconv.algorithms.rates import RATES
-from tconv.geometry import Axis, Problem
+from tconv.geometry import PLANNED, Axis, Problem
 from tconv.kernels.spectra import multiply_spectra
 from tconv.polyphase import Phase, PhasedAxis, phase
 from tconv.taps import operations
@@ -101,7 +101,7 @@ class Scheme:
     loss: float
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=PLANNED)
 def scheme(problem: Problem) -> Scheme | None:
     """The quickest lengths of transforms; None if no output has more than its bias."""
     axes = [phase(axis, problem.operator, side_by_side=True) for axis in problem.axes]

@@ -18,7 +18,7 @@ from tconv.algorithms.cost import Cost
 from tconv.algorithms.cut import lanes_of, moving, panels, reading, tiles_of, weaving
 from tconv.algorithms.engine import fill, flat_bias
 from tconv.algorithms.rates import RATES
-from tconv.geometry import Problem
+from tconv.geometry import PLANNED, Problem
 from tconv.kernels import overlap_add
 from tconv.kernels.overlap_add import Overlap
 from tconv.kernels.polyphase import padded_rows, panel_height
@@ -104,7 +104,7 @@ def _band(problem: Problem) -> int:
     return ceil(positions / ceil(positions / band))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=PLANNED)
 def scheme(problem: Problem) -> Scheme:
     """The tables: the same for any number of threads, and so are the bits."""
     axes, lanes = problem.axes, lanes_of(problem.dtype)
@@ -236,7 +236,7 @@ def single(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], t
     return Single(overlap_add.overlap_add, _placed(problem, source, target, threads)) if covers else None
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=PLANNED)
 def _placed(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], threads: int) -> Job:
     """What the kernel is told for an input and an output with these steps."""
     best = scheme(problem)

@@ -8,6 +8,7 @@ from math import ceil, prod
 
 import numpy as np
 
+from tconv.geometry import PLANNED
 from tconv.kernels import pack as kernel
 from tconv.kernels import weights
 from tconv.kernels.weights import Packing, Transforms
@@ -64,7 +65,7 @@ def pack(rows: Rows, w: np.ndarray, threads: int) -> Flat | None:
     return None if kernel.pack(job, None if w.dtype.hasobject else w.dtype.name, memory, packed) else packed
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=PLANNED)
 def _job(rows: Rows, shape: tuple[int, ...], steps: tuple[int, ...], threads: int) -> Job:
     """What the kernel is told for weights of this shape, with these steps."""
     groups, channels_in, channels_out, parts, *sizes = shape

@@ -14,7 +14,7 @@ import numpy as np
 from tconv.algorithms.cost import LIMITS
 from tconv.algorithms.patches import Family, Group, PatchedAxis, Way, groups_of, row_chunks, way_of, ways
 from tconv.algorithms.scheme import UNITS_AT_ONCE, UNITS_PER_THREAD, Scheme, copy_axes, engine_axes, even, order_of
-from tconv.geometry import Problem
+from tconv.geometry import PLANNED, Problem
 from tconv.kernels.columns import Shape, panel_pitch
 from tconv.kernels.polyphase import padded_rows
 from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
@@ -31,7 +31,7 @@ class Patched(NamedTuple):
     scheme: Scheme
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=PLANNED)
 def patched(problem: Problem, threads: int) -> Patched:
     """The quickest way to cut ``problem`` into patches that is accurate, else the quickest; there must be one.
 

@@ -31,7 +31,7 @@ from tconv.algorithms.cut import (
     weaving,
 )
 from tconv.algorithms.rates import RATES
-from tconv.geometry import Axis, Operator, Problem
+from tconv.geometry import PLANNED, Axis, Operator, Problem
 from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
 from tconv.kernels.transform import SHAPES
 from tconv.kernels.vectors import VECTOR_BYTES
@@ -135,7 +135,7 @@ def _filter(outputs: int, taps: int) -> tuple[tuple[tuple[int, ...], ...], int]:
     return transform.weights, transform.divisor
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=PLANNED)
 def patched(axis: Axis, operator: Operator, outputs: int) -> PatchedAxis | None:
     """``axis`` in patches of ``outputs`` positions; None where phases do not have the taps for it."""
     if axis.dilation // gcd(axis.stride, axis.dilation) > MOST_PARTS:

@@ -20,7 +20,7 @@ from tconv.algorithms.cut import (
     gathered_rows,
     list_pitch,
 )
-from tconv.geometry import Problem
+from tconv.geometry import PLANNED, Problem
 from tconv.kernels.columns import CHANNEL_WEIGHTS, READ_COUNT, Shape, panel_pitch
 from tconv.kernels.polyphase import padded_rows
 from tconv.kernels.rearrange import Order
@@ -75,7 +75,7 @@ class Scheme:
         return self.order.batch * self.order.image
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=PLANNED)
 def scheme(problem: Problem, threads: int) -> Scheme | None:
     """The quickest scheme for ``problem``; None if no output holds more than its bias."""
     best = min(cuts(problem), key=lambda cut: cut.time, default=None)
