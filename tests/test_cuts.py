@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tconv import calibration
 from tconv.algorithms import engine, polyphase, scheme
-from tconv.algorithms.cut import best_block, cuts
+from tconv.algorithms.cut import _segmented, best_block, cuts
 from tconv.algorithms.rates import RATES
 from tconv.algorithms.scheme import tabulate
 from tconv.geometry import Axis
@@ -227,6 +227,29 @@ def test_lists_of_positions_are_bounded():
     )
     assert not any(cut.choice.channels_in_lanes for cut in cuts(many))
     assert any(cut.choice.channels_in_lanes for cut in cuts(few))
+
+
+def test_what_all_streams_read_is_found_without_comparing_each_with_each():
+    """Of a stream alone nothing has to be found, however many taps it has; else a look at each is enough."""
+    compared = 0
+
+    class Offset(int):
+        __hash__ = int.__hash__
+
+        def __eq__(self, other):
+            nonlocal compared
+            compared += 1
+            return int.__eq__(self, other)
+
+    def reads(first, count):
+        return tuple((Offset(first + n), 0) for n in range(count))
+
+    assert len(list(_segmented([reads(0, 3000)], nested=True))) == 1
+    assert compared == 0
+    by_reads, (common, *rest) = _segmented([reads(n, 3000) for n in (0, 1, 2)], nested=True)
+    assert [len(segment.reads) for segment in by_reads] == [3000] * 3
+    assert (len(common.reads), [len(segment.reads) for segment in rest]) == (2998, [2, 2, 2])
+    assert compared <= 30 * 3000
 
 
 @pytest.fixture

@@ -334,9 +334,11 @@ def _segmented(reads: list[Reads], nested: bool) -> Iterator[tuple[Segment, ...]
         by_reads.append(Segment(at, len(list(run)), shared))
         at += by_reads[-1].count
     yield tuple(by_reads)
-    common = tuple(read for read in reads[0] if all(read in others for others in reads))
-    if nested and common and len(by_reads) > 1:
-        rest = (replace(s, reads=tuple(r for r in s.reads if r not in common), added=True) for s in by_reads)
+    if not nested or len(by_reads) == 1:
+        return
+    in_all = set(reads[0]).intersection(*reads[1:])
+    if common := tuple(read for read in reads[0] if read in in_all):
+        rest = (replace(s, reads=tuple(r for r in s.reads if r not in in_all), added=True) for s in by_reads)
         yield (Segment(0, len(reads), common), *(segment for segment in rest if segment.reads))
 
 

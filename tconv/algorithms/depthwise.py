@@ -70,6 +70,7 @@ def scheme(problem: Problem, together: int = 1) -> Scheme | None:
     lows, reaches = zip(*map(_reach, axes), strict=True)
     slack = VECTORS[0] * lanes
     parts = list(product(*(axis.parts for axis in axes)))
+    number_of = {part: number for number, part in enumerate(parts)}
     line = together * (last.count + reaches[-1])
     steps = [line * prod(axis.count + reach for axis, reach in zip(axes[a + 1 : -1], reaches[a + 1 : -1], strict=True))
              for a in range(len(outer))]  # fmt: skip
@@ -96,7 +97,7 @@ def scheme(problem: Problem, together: int = 1) -> Scheme | None:
                 segments.append((len(offsets), len(chosen), len(taps)))
                 for first, *_ in chosen:
                     inside = sum((of.offset - low) * by for of, low, by in zip(first, lows, places, strict=True))
-                    offsets.append(inside + part * parts.index(tuple(of.part for of in first)))
+                    offsets.append(inside + part * number_of[tuple(of.part for of in first)])
                 indices = [[of.index for of in tap] for run in chosen for tap in run]
                 taps += [sum(index * pitch for index, pitch in zip(of, pitches, strict=True)) for of in indices]
     shape = Depthwise(
