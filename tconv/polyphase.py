@@ -24,11 +24,13 @@ are cut finer, into ``d'`` each, and the inputs are sorted by residues of ``d'``
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
 from math import ceil, gcd
 
 from tconv.geometry import PLANNED, Axis, Operator
+
+Reads = tuple[tuple[int, int], ...]  # offsets and parts
 
 
 @dataclass(frozen=True)
@@ -47,15 +49,18 @@ class Phase:
     residue: int
     taps: tuple[Tap, ...]
 
-    @property
-    def reads(self) -> tuple[tuple[int, int], ...]:
+    @cached_property
+    def reads(self) -> Reads:
         """What the phase reads, in the order of its taps; phases that read the same can share the work."""
         return tuple((tap.offset, tap.part) for tap in self.taps)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PhasedAxis:
-    """One axis, cut into phases. Positions ``first <= n < first + count`` can hold something but bias."""
+    """One axis, cut into phases. Positions ``first <= n < first + count`` can hold something but bias.
+
+    There is one for each way to cut an axis, so that what is asked of it is worked out once.
+    """
 
     stride: int  # of the outputs of one phase
     split: int  # of the inputs: part r holds x[split * m + r]
@@ -68,7 +73,35 @@ class PhasedAxis:
     phases: tuple[Phase, ...]  # those with taps
     size_out: int
     complete: bool  # the positions reach every output of each phase
-    idle: tuple[Phase, ...]  # those without taps: their outputs are bias
+
+    @property
+    def idle_count(self) -> int:
+        """How many phases have no taps; of a large stride nearly all."""
+        return min(self.stride, self.size_out) - len(self.phases)
+
+    @cached_property
+    def idle(self) -> tuple[Phase, ...]:
+        """Those without taps: their outputs are bias."""
+        residues = {(t + self.origin) % self.stride for t in range(min(self.stride, self.size_out))}
+        return tuple(Phase(residue, ()) for residue in sorted(residues - {one.residue for one in self.phases}))
+
+    @cached_property
+    def classes(self) -> list[tuple[Phase, ...]]:
+        """Those with taps, by what they read."""
+        classes: dict[Reads, list[Phase]] = {}
+        for one in self.phases:
+            classes.setdefault(one.reads, []).append(one)
+        return [tuple(members) for members in classes.values()]
+
+    @cached_property
+    def reads(self) -> Reads:
+        """All that they read, in order."""
+        return tuple(sorted({read for one in self.phases for read in one.reads}))
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The first and the last offset at which they read."""
+        return (self.reads[0][0], self.reads[-1][0]) if self.reads else (0, 0)
 
     def met(self, offset: int) -> int:
         """For so many positions is the input at ``offset`` from them there."""
@@ -76,7 +109,6 @@ class PhasedAxis:
         return max(0, min(self.count, self.length - first) - max(0, -first))
 
 
-@lru_cache(maxsize=PLANNED)
 def phase(axis: Axis, operator: Operator, aligned: bool = True, side_by_side: bool = False) -> PhasedAxis:
     """Cut ``axis`` into phases; ``aligned`` chooses the origin at which phases share most.
 
@@ -88,6 +120,11 @@ def phase(axis: Axis, operator: Operator, aligned: bool = True, side_by_side: bo
     if axis.size_in == 1:  # no second input to be `stride` away: each output is a phase of its own
         stride, split = max(1, axis.size_out), 1
     origin = axis.crop % (stride * split) if aligned and axis.size_in > 1 else 0
+    return _conv_transpose(axis, stride, split, origin)
+
+
+@lru_cache(maxsize=PLANNED)
+def _conv_transpose(axis: Axis, stride: int, split: int, origin: int) -> PhasedAxis:
     taps: dict[int, list[Tap]] = {}
     for j in range(axis.size_kernel):
         first, residue = divmod(axis.dilation * j - axis.crop + origin, stride)
@@ -97,6 +134,7 @@ def phase(axis: Axis, operator: Operator, aligned: bool = True, side_by_side: bo
     return _place(axis, taps, stride * split, split, origin)
 
 
+@lru_cache(maxsize=PLANNED)
 def _conv(axis: Axis, stride: int) -> PhasedAxis:
     split = 1 if axis.size_out == stride == 1 else axis.stride * stride
     taps: dict[int, list[Tap]] = {residue: [] for residue in range(stride)}
@@ -120,7 +158,6 @@ def _place(axis: Axis, taps: dict[int, list[Tap]], stride: int, split: int, orig
         alive = tuple(tap for tap in taps[residue] if meets(tap))
         if alive:
             phases.append(Phase(residue, alive))
-    residues = {(t + origin) % stride for t in range(min(stride, axis.size_out))}
     offsets = [tap.offset for p in phases for tap in p.taps]
     length = ceil(axis.size_in / split)
     everywhere = ceil((axis.size_out + origin) / stride)
@@ -138,5 +175,4 @@ def _place(axis: Axis, taps: dict[int, list[Tap]], stride: int, split: int, orig
         phases=tuple(phases),
         size_out=axis.size_out,
         complete=first == 0 and count == everywhere,
-        idle=tuple(Phase(residue, ()) for residue in sorted(residues - {p.residue for p in phases})),
     )

@@ -77,6 +77,17 @@ def test_slices(case, dtype, operator, monkeypatch):
 
 
 @pytest.mark.parametrize("operator", ["conv_transpose", "conv"])
+@pytest.mark.parametrize("case", SMALL)
+def test_phases_without_taps_are_no_rows_where_they_are_many(case, operator, monkeypatch):
+    """Whoever writes the rows fills the outputs with bias before."""
+    monkeypatch.setattr("tconv.algorithms.cut.MOST_IDLE", 0)
+    p = of(operator, SMALL[case], "int32")
+    check(p, threads=(1,))
+    outer = [[one.idle_count for one in way.axes[:-1]] for way in cuts(p) if way.covers]
+    assert not any(map(any, outer))
+
+
+@pytest.mark.parametrize("operator", ["conv_transpose", "conv"])
 @settings(max_examples=60)
 @given(data=st.data(), seed=st.integers(0, 99), threads=st.integers(1, 2))
 def test_random(operator, data, seed, threads):

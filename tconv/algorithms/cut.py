@@ -30,10 +30,11 @@ from tconv.kernels.polyphase import panel_height
 from tconv.kernels.tile import CHANNEL_ROWS, CHANNEL_VECTORS, NARROW, POSITION_ROWS, POSITION_VECTORS
 from tconv.kernels.vectors import VECTOR_BYTES
 from tconv.kernels.windows import MOST_APART
-from tconv.polyphase import Phase, PhasedAxis, phase
+from tconv.polyphase import Phase, PhasedAxis, Reads, phase
 
 MOST_STREAMS = 48  # in one block, so that the sums of a tile with positions in its lanes stay in the first-level cache
 MOST_LINES = 24
+MOST_IDLE = 1024  # phases of which each line is a row; with more, all outputs are filled with bias before
 CLEARLY = 1.03  # times as long a block with more lines may take: it reads the inputs less often
 
 CHANNEL_COLUMNS = 96  # positions to one tile with channels in the lanes
@@ -46,8 +47,6 @@ PANEL_VECTORS = (128 if NARROW else 256) * 1024 // VECTOR_BYTES  # gathered at o
 NEAR = 2**20  # bytes that stay in the second-level cache
 FAR = 4  # times as long takes a number to be copied where each is read from a cache line of its own
 CACHED = 8 * 2**20  # bytes of packed weights that stay in the last cache from call to call
-
-Reads = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -86,12 +85,12 @@ class RowGroup:
         """How many."""
         return sum(segment.count for segment in self.segments if not segment.added)
 
-    @property
-    def last_reads(self) -> tuple[tuple[int, int], ...]:
+    @cached_property
+    def last_reads(self) -> Reads:
         """What its segments read along the last axis."""
         return tuple(sorted({read for segment in self.segments for read in segment.reads}))
 
-    @property
+    @cached_property
     def outer_taps(self) -> int:
         """Inputs of one channel that each row reads along the outer axes."""
         return prod(len(phases[0].taps) for phases in self.outer)
@@ -146,7 +145,7 @@ class Cut:
         """Rows of a panel that one reading fills: for all inputs from a position to the next, if all are read."""
         span = self.spans[-1]
         last = {self.rows_of((group.last_reads,)) for group in self.groups if group.last_reads}
-        neighbours = tuple((self._ends[0], part) for part in range(span))
+        neighbours = tuple((self.axes[-1].ends[0], part) for part in range(span))
         return span if self.choice.rows_shared and last == {(neighbours,)} else 1
 
     @property
@@ -189,16 +188,12 @@ class Cut:
     @property
     def reach(self) -> int:
         """How far apart the inputs of a position lie on the last axis, if a row of a panel serves all of them."""
-        low, high = self._ends
+        low, high = self.axes[-1].ends
         return high - low if self.choice.rows_shared else 0
-
-    @cached_property
-    def _ends(self) -> tuple[int, int]:
-        return _ends(self.axes[-1])
 
     def row_of(self, offset: int, part: int) -> tuple[int, int]:
         """What a row of a panel is gathered for, by the first of its positions, to serve a read of the last axis."""
-        return (self._ends[0] if self.choice.rows_shared else offset, part)
+        return (self.axes[-1].ends[0] if self.choice.rows_shared else offset, part)
 
     def rows_of(self, reads: tuple[Reads, ...]) -> tuple[Reads, ...]:
         """The rows of a panel, or the lists of positions, that serve these reads on each axis."""
@@ -243,7 +238,7 @@ def cuts(problem: Problem) -> Iterator[Cut]:
         if min(problem.channels_in, *(axis.count for axis in phased)) == 0:
             return
         reads = union_of_reads(phased)
-        low, high = _ends(phased[-1])
+        low, high = phased[-1].ends
         by_rows = _untimed(problem, Choice(False, outer, last, False), phased, parts)
         if low == high or reads * POSITION_VECTORS <= PANEL_VECTORS:
             yield _timed(problem, by_rows)
@@ -262,7 +257,7 @@ def list_pitch(columns: int) -> int:
 
 def union_of_reads(axes: tuple[PhasedAxis, ...]) -> int:
     """At most so many different inputs of one channel does one position read."""
-    return prod(len({read for one in axis.phases for read in one.reads}) for axis in axes)
+    return prod(len(axis.reads) for axis in axes)
 
 
 def gathered_rows(cut: Cut) -> tuple[int, int]:
@@ -272,14 +267,8 @@ def gathered_rows(cut: Cut) -> tuple[int, int]:
         for group in cut.groups
         if group.last_reads
     ]
-    every = cut.rows_of(tuple(tuple({read for one in axis.phases for read in one.reads}) for axis in cut.axes))
+    every = cut.rows_of(tuple(axis.reads for axis in cut.axes))
     return sum(prod(map(len, reads)) for reads in groups), prod(map(len, every))
-
-
-def _ends(axis: PhasedAxis) -> tuple[int, int]:
-    """The first and the last offset at which a position reads."""
-    offsets = [offset for one in axis.phases for offset, _ in one.reads]
-    return min(offsets, default=0), max(offsets, default=0)
 
 
 def _pointwise(axis: PhasedAxis) -> bool:
@@ -301,8 +290,11 @@ def _untimed(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], par
     streams = tuple((residue, part) for residue in residues for part in range(parts))
     depth = problem.channels_in * parts
     groups = []
-    covers = all(axis.complete for axis in axes) and (dense or not last.idle)
-    for outer in product(*(_classes(axis, covers) for axis in axes[:-1])):
+    phases = prod(len(axis.phases) for axis in axes[:-1])
+    idle = prod(len(axis.phases) + axis.idle_count for axis in axes[:-1]) - phases
+    covers = all(axis.complete for axis in axes) and (dense or not last.idle_count) and idle <= MOST_IDLE
+    classes = [[*axis.classes, axis.idle] if covers and axis.idle_count else axis.classes for axis in axes[:-1]]
+    for outer in product(*classes):
         lines = problem.channels_out * prod(len(phases) for phases in outer)
         most = min(lines, CHANNEL_VECTORS[0] * lanes if choice.channels_in_lanes else MOST_LINES)
         unit = lanes if choice.channels_in_lanes and most % lanes == 0 else 1
@@ -440,14 +432,6 @@ def tiles_of(columns: int, lanes: int) -> float:
     full, rest = divmod(columns, POSITION_VECTORS * lanes)
     narrow = RATES.narrow / RATES.panel[-len(POSITION_ROWS)]
     return full + (0 if rest == 0 else narrow if rest <= lanes else 1)
-
-
-def _classes(axis: PhasedAxis, idle: bool) -> list[tuple[Phase, ...]]:
-    """Phases of ``axis`` by what they read; ``idle`` ones too if these are to be written."""
-    classes: dict[Reads, list[Phase]] = {}
-    for one in axis.phases + (axis.idle if idle else ()):
-        classes.setdefault(one.reads, []).append(one)
-    return [tuple(members) for members in classes.values()]
 
 
 @lru_cache(maxsize=4096)

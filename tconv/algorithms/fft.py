@@ -124,8 +124,8 @@ def scheme(problem: Problem) -> Scheme | None:
 
 def _lengths(axis: PhasedAxis) -> list[Blocks]:
     """The best ways to cut its positions, seen by itself; with the other axes' blocks another than the first may be."""
-    offsets = [tap.offset for one in axis.phases for tap in one.taps]
-    lowest, taps = min(offsets), max(offsets) - min(offsets) + 1
+    lowest, highest = axis.ends
+    taps = highest - lowest + 1
     ways = {}
     for count in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256):
         length = fast_length(ceil(axis.count / count) + taps - 1)

@@ -141,7 +141,7 @@ def patched(axis: Axis, operator: Operator, outputs: int) -> PatchedAxis | None:
     if axis.dilation // gcd(axis.stride, axis.dilation) > MOST_PARTS:
         return None
     phased = phase(axis, operator, side_by_side=True)
-    if phased.idle or phased.count == 0:
+    if phased.idle_count or phased.count == 0:
         return None
     by_reads: dict[tuple[int, tuple[int, ...]], list[tuple[int, tuple[int, ...]]]] = {}
     for one in phased.phases:
@@ -174,7 +174,6 @@ def patched(axis: Axis, operator: Operator, outputs: int) -> PatchedAxis | None:
         phases=(),
         size_out=axis.size_out,
         complete=phased.complete,
-        idle=(),
     )
     first = phased.first + lowest
     return PatchedAxis(outputs, axis.size_kernel, phased.stride, patches, width, first, tuple(families))

@@ -13,7 +13,6 @@ from tconv.algorithms.cut import (
     CHANNEL_COLUMNS,
     PANEL_VECTORS,
     Cut,
-    Reads,
     RowGroup,
     Segment,
     cuts,
@@ -26,6 +25,7 @@ from tconv.kernels.polyphase import padded_rows
 from tconv.kernels.rearrange import Order
 from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
 from tconv.kernels.winograd import Patches
+from tconv.polyphase import Reads
 
 UNITS_PER_THREAD = 5  # of 9 units, one of two threads would wait for a ninth of the time; more gather again
 UNITS_AT_ONCE = 8
@@ -282,7 +282,7 @@ class _Rows:
         separate, together = gathered_rows(self._cut)
         if together >= separate / chunks:
             return None
-        return tuple(tuple(sorted({read for phase in axis.phases for read in phase.reads})) for axis in self._cut.axes)
+        return tuple(axis.reads for axis in self._cut.axes)
 
     def _panel(self, reads: tuple[Reads, ...]) -> Panel:
         """Where in ``self.reads`` a panel begins, its rows for one channel, and how many channels it holds."""
