@@ -158,6 +158,17 @@ def test_it_is_chosen_where_it_is_quicker():
     assert tconv.plan((1, 1, 8, 8), (1, 512, 4, 4), stride=2, padding=1).choice != "depthwise"  # lines are short
     assert "one channel in" in depthwise.supports(problem(T, axis(3, 2), channels_in=2))
     assert "real" in depthwise.supports(problem(T, axis(3, 2), dtype="complex64"))
+    assert "phases or fewer" in depthwise.supports(problem(T, axis(3, 2, 20_000)))
+    assert depthwise.supports(problem(T, axis(3, 2, 20_000), axis(3, 2))) is None  # of the first axis two have taps
+
+
+@pytest.mark.parametrize(("case", "operator"), TAKEN)
+def test_what_it_takes_is_known_before_there_are_tables(case, operator):
+    p = of(operator, CASES[case], "float64")
+    depthwise.cost(p, 1)
+    best = depthwise.scheme(p, 1)
+    assert "tables" not in vars(best)
+    assert best.tables.taps.size == best.shape.taps
 
 
 STRIDED = {

@@ -213,6 +213,22 @@ def test_planning_does_not_take_longer_for_dilations(x, w, arguments):
     assert len(calls_of(lambda: tconv.plan(x, w, **arguments))) <= 10 * undilated + 10_000
 
 
+@pytest.mark.parametrize(
+    ("x", "w", "arguments"),
+    [
+        ((1, 1, 3), (1, 1, 3), {"stride": 10**6}),
+        ((1, 2, 3), (2, 2, 3), {"stride": 10**6}),
+        ((1, 2, 3, 3), (2, 2, 3, 3), {"stride": (10**6, 1)}),
+        ((1, 2, 3, 3, 3), (2, 2, 3, 3, 3), {"stride": (3000, 2000, 1)}),
+        ((1, 1, 1), (1, 1, 3), {"output_padding": 10**6}),
+        ((1, 1, 1, 1), (1, 1, 3, 3), {"dilation": 10**6}),
+    ],
+)
+def test_planning_does_not_take_longer_for_strides(x, w, arguments):
+    """Counted likewise: nearly all phases of a large stride have no taps, and no table is as long as they are many."""
+    assert len(calls_of(lambda: tconv.plan(x, w, **arguments))) <= 20_000
+
+
 def test_an_algorithm_that_is_only_for_those_who_name_it_says_so():
     """One channel: Winograd's bound would be far above the direct sum's."""
     plan = tconv.plan((1, 1, 96, 96), (1, 1, 4, 4), stride=2, padding=1)
