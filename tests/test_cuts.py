@@ -275,4 +275,4 @@ def suppose():
 def test_a_block_has_many_lines_unless_fewer_are_clearly_quicker(half, lines, suppose):
     """That a tile of half as many rows takes a percent less than half the time is no reason for a block of a few."""
     suppose({("panel", place): rate for place, rate in enumerate((6.0, 3.0 * half, 3.0 * half, 3.0 * half))})
-    assert best_block(False, 16, 2048, 24, ((1024, 2),))[1] == lines
+    assert best_block(False, 16, 2048, 24, 1, ((1024, 2),))[1] == lines

@@ -139,7 +139,7 @@ def test_interleaving(size, dtype, lanes):
 
             def define(y, total=total, streams=streams, first=first, parts=parts, low=low, high=high):
                 interleave.interleave(
-                    streams, total, first, lanes, 2, lines, 0, sums, 1, by_line, by_stream, bias, 1, parts,
+                    streams, total, first, 2, lines, 0, sums, 1, by_line, by_stream, bias, 1, parts,
                     max(0, low), high, y, 5,
                 )  # fmt: skip
 
@@ -154,7 +154,7 @@ def test_turned_squares(size, dtype, lanes):
 
     @numba.njit
     def turned(target):
-        intrinsic(source, 2, lanes + 5, target, 3, lanes + 1)
+        intrinsic(lanes, source, 2, lanes + 5, target, 3, lanes + 1)
 
     check(turned, lambda y: turn.turn(lanes, source, 2, lanes + 5, y, 3, lanes + 1), target)
 
@@ -175,7 +175,7 @@ def test_spreading(size, dtype, lanes):
             step = count + (count + high) % 3
 
             def define(y, count=count, low=low, high=high, step=step):
-                spread.spread(lanes, count, low, high, sums, 2, by_line, bias, 1, y, 5, step)
+                spread.spread(count, low, high, sums, 2, by_line, bias, 1, y, 5, step)
 
             check(lambda y: written(count, low, high, y, step), define, target)  # noqa: B023
 
@@ -212,7 +212,7 @@ def test_tiles_of_channels(size, dtype, lanes, rows):
 
     @numba.njit
     def multiply(count, depth, positions, number, sums):
-        intrinsic(rows, count, depth, 11, 3, x, 6, positions, number, w, 5, sums, 4, wide + 1)
+        intrinsic(rows, count, lanes, depth, 11, 3, x, 6, positions, number, w, 5, sums, 4, wide + 1)
 
     for count, depth, number in product(set(tile.CHANNEL_VECTORS), depths, (0, 9 - rows)):
         operands = (rows, count, lanes, depth, 11, 3, x, 6, listed, number, w, 5)

@@ -16,14 +16,13 @@ from itertools import product
 from typing import NamedTuple
 
 from llvmlite import ir
-from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
 
+from tconv.kernels.emission import emits
 from tconv.kernels.interleave import interleave, store_line
-from tconv.kernels.launch import CALLED, INLINED, called, inlined
+from tconv.kernels.launch import INLINED, called, inlined
 from tconv.kernels.rearrange import copy_line
-from tconv.kernels.vectors import INT, data_of, expect, load_vector, multiply_add, splat, store_vector, vector_type
+from tconv.kernels.vectors import INT, expect, load_vector, multiply_add, splat, store_vector
 from tconv.kernels.windows import copy_apart
 from tconv.kernels.workers import claim, worker
 
@@ -60,9 +59,7 @@ COUNT, FIRST, LOWEST, REACH, SIZE, SPLIT, STRIDE, ORIGIN, LIMIT, STEP, X_STEP, Y
 RUN, RUNS, WEIGHT = range(3)
 
 
-def sum_rows(
-    rows, columns, lanes, segments, plane, at, step, offsets, w, w_at, bias, bias_at, low, high, y, to, pitch
-):  # fmt: skip
+def sum_rows(rows, columns, segments, plane, at, step, offsets, w, w_at, bias, bias_at, low, high, y, to, pitch):
     """``y[to + r * pitch + c] = bias[bias_at] + sum over taps of w[w_at + tap] * plane[at + r * step + c + offset]``.
 
     For ``low <= c < high`` of ``columns``, where ``offset`` is that of the tap. Whole vectors of inputs are read.
@@ -163,117 +160,63 @@ def _of_columns(builder: ir.IRBuilder, columns: ir.Value, lanes: int) -> Iterato
         done = end
 
 
-@intrinsic
+@emits(sum_rows)
 def _summed_rows(
-    typing, rows, columns, segments, plane, at, step, offsets, w, w_at, bias, bias_at, low, high, y, to, pitch
-):  # fmt: skip
-    def codegen(context, builder, signature, values):
-        rows, columns, _, _, at, step, _, _, w_at, _, bias_at, low, high, _, to, pitch = values
-        pairs, source, table, weights, biases, target = (
-            data_of(context, builder, signature.args[i], values[i]) for i in (2, 3, 6, 7, 9, 13)
-        )
-        source, weights, target = (
-            builder.gep(base, [start]) for base, start in ((source, at), (weights, w_at), (target, to))
-        )
-        vector = vector_type(y)
-        add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
-        told = _segments(builder, pairs)
-        added = splat(builder, builder.load(builder.gep(biases, [bias_at])), vector)
+    builder, vector, rows, columns, segments, plane, at, step, offsets, w, w_at, bias, bias_at, low, high, y, to, pitch
+):
+    source, weights, target = (builder.gep(array.data, [start]) for array, start in ((plane, at), (w, w_at), (y, to)))
+    add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
+    told = _segments(builder, segments.data)
+    added = splat(builder, builder.load(builder.gep(bias.data, [bias_at])), vector)
 
-        def weight_of(tap, _):
-            return splat(builder, builder.load(builder.gep(weights, [tap])), vector)
+    def weight_of(tap, _):
+        return splat(builder, builder.load(builder.gep(weights, [tap])), vector)
 
-        for number, row in _of_rows(builder, rows):
-            from_ = builder.gep(source, [builder.mul(row, step)])
-            into = builder.gep(target, [builder.mul(row, pitch)])
-            for width, column in _of_columns(builder, columns, vector.count):
-                here = builder.gep(from_, [column])
-                tile = _tile(builder, number, width, told, here, step, table, weight_of, vector)
-                for r, totals in enumerate(tile):
-                    line = [add(added, total) for total in totals]
-                    there = builder.gep(into, [builder.add(column, builder.mul(pitch, INT(r)))])
-                    store_line(builder, line, builder.sub(low, column), builder.sub(high, column), there)
-        return context.get_dummy_value()
-
-    n = types.int64
-    return types.void(n, n, segments, plane, n, n, offsets, w, n, bias, n, n, n, y, n, n), codegen
+    for number, row in _of_rows(builder, rows):
+        from_ = builder.gep(source, [builder.mul(row, step)])
+        into = builder.gep(target, [builder.mul(row, pitch)])
+        for width, column in _of_columns(builder, columns, vector.count):
+            here = builder.gep(from_, [column])
+            tile = _tile(builder, number, width, told, here, step, offsets.data, weight_of, vector)
+            for r, totals in enumerate(tile):
+                line = [add(added, total) for total in totals]
+                there = builder.gep(into, [builder.add(column, builder.mul(pitch, INT(r)))])
+                store_line(builder, line, builder.sub(low, column), builder.sub(high, column), there)
 
 
-@overload(sum_rows, jit_options=CALLED)
-def _sum_rows(
-    rows, columns, lanes, segments, plane, at, step, offsets, w, w_at, bias, bias_at, low, high, y, to, pitch
-):  # fmt: skip
-    def call(
-        rows, columns, lanes, segments, plane, at, step, offsets, w, w_at, bias, bias_at, low, high, y, to, pitch
-    ):  # fmt: skip
-        _summed_rows(
-            rows, columns, segments, plane, at, step, offsets, w, w_at, bias, bias_at, low, high, y, to, pitch
-        )  # fmt: skip
-
-    return call
-
-
-@intrinsic
+@emits(sum_channels, options=INLINED)
 def _summed_channels(
-    typing, rows, count, vectors, segments, alike, plane, at, step, apart, offsets, w, w_at, pitch, bias_at, y, to,
-    y_step, y_apart,
+    builder, vector, rows, count, vectors, lanes, segments, alike, plane, at, step, apart, offsets, w, w_at, pitch,
+    bias_at, y, to, y_step, y_apart,
 ):  # fmt: skip
-    def codegen(context, builder, signature, values):
-        rows, count, vectors, _, alike, _, at, step, apart, _, _, w_at, pitch, bias_at, _, to, y_step, y_apart = values
-        pairs, source, table, weights, target = (
-            data_of(context, builder, signature.args[i], values[i]) for i in (3, 5, 9, 10, 14)
-        )
-        biases = builder.gep(weights, [bias_at])
-        source, weights, target = (
-            builder.gep(base, [start]) for base, start in ((source, at), (weights, w_at), (target, to))
-        )
-        vector = vector_type(y)
-        add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
-        told = _segments(builder, pairs)
+    source, weights, biases, target = (
+        builder.gep(array.data, [start]) for array, start in ((plane, at), (w, w_at), (w, bias_at), (y, to))
+    )
+    add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
+    told = _segments(builder, segments.data)
 
-        def weight_of(tap, v):
-            return load_vector(builder, weights, builder.add(builder.mul(tap, pitch), INT(v * vector.count)), vector)
+    def weight_of(tap, v):
+        return load_vector(builder, weights, builder.add(builder.mul(tap, pitch), INT(v * vector.count)), vector)
 
-        summed = builder.append_basic_block("summed")
-        choice = builder.switch(builder.add(builder.mul(vectors, INT(2)), alike), summed)
-        for width, one in product(VECTORS, (0, 1)):
-            block = builder.append_basic_block(f"channels_{width}_{one}")
-            choice.add_case(INT(2 * width + one), block)
-            builder.position_at_end(block)
-            for number, row in _of_rows(builder, rows):
-                with cgutils.for_range(builder, count, intp=INT) as loop:
-                    n = loop.index
-                    here = builder.gep(source, [builder.add(builder.mul(row, step), builder.mul(n, apart))])
-                    tile = _tile(builder, number, width, told, here, step, table, weight_of, vector, bool(one))
-                    there = builder.gep(target, [builder.add(builder.mul(row, y_step), builder.mul(n, y_apart))])
-                    for r, totals in enumerate(tile):
-                        for v, total in enumerate(totals):
-                            bias = load_vector(builder, biases, INT(v * vector.count), vector)
-                            place = builder.add(builder.mul(y_step, INT(r)), INT(v * vector.count))
-                            store_vector(builder, add(bias, total), there, place)
-            builder.branch(summed)
-        builder.position_at_end(summed)
-        return context.get_dummy_value()
-
-    n = types.int64
-    return types.void(n, n, n, segments, n, plane, n, n, n, offsets, w, n, n, n, y, n, n, n), codegen
-
-
-@overload(sum_channels, jit_options=INLINED)
-def _sum_channels(
-    rows, count, vectors, lanes, segments, alike, plane, at, step, apart, offsets, w, w_at, pitch, bias_at, y, to,
-    y_step, y_apart,
-):  # fmt: skip
-    def call(
-        rows, count, vectors, lanes, segments, alike, plane, at, step, apart, offsets, w, w_at, pitch, bias_at, y, to,
-        y_step, y_apart,
-    ):  # fmt: skip
-        _summed_channels(
-            rows, count, vectors, segments, alike, plane, at, step, apart, offsets, w, w_at, pitch, bias_at, y, to,
-            y_step, y_apart,
-        )  # fmt: skip
-
-    return call
+    summed = builder.append_basic_block("summed")
+    choice = builder.switch(builder.add(builder.mul(vectors, INT(2)), alike), summed)
+    for width, one in product(VECTORS, (0, 1)):
+        block = builder.append_basic_block(f"channels_{width}_{one}")
+        choice.add_case(INT(2 * width + one), block)
+        builder.position_at_end(block)
+        for number, row in _of_rows(builder, rows):
+            with cgutils.for_range(builder, count, intp=INT) as loop:
+                n = loop.index
+                here = builder.gep(source, [builder.add(builder.mul(row, step), builder.mul(n, apart))])
+                tile = _tile(builder, number, width, told, here, step, offsets.data, weight_of, vector, bool(one))
+                there = builder.gep(target, [builder.add(builder.mul(row, y_step), builder.mul(n, y_apart))])
+                for r, totals in enumerate(tile):
+                    for v, total in enumerate(totals):
+                        bias = load_vector(builder, biases, INT(v * vector.count), vector)
+                        place = builder.add(builder.mul(y_step, INT(r)), INT(v * vector.count))
+                        store_vector(builder, add(bias, total), there, place)
+        builder.branch(summed)
+    builder.position_at_end(summed)
 
 
 @called
@@ -425,18 +368,18 @@ def _write_lines(
                         expect(y, out + lines[r, 0] + low_here, out + lines[r, 0] + high_here)
                 if at_once:
                     sum_rows(
-                        some, count, shape.lanes, segments[0], plane, here, step, offsets, w, w_at, bias, of_channel,
+                        some, count, segments[0], plane, here, step, offsets, w, w_at, bias, of_channel,
                         low_here, high_here, y, out, lines[1, 0],
                     )  # fmt: skip
                     continue
                 for stream in range(streams):
                     sum_rows(
-                        some, count, shape.lanes, segments[stream], plane, here, step, offsets, w, w_at, bias,
+                        some, count, segments[stream], plane, here, step, offsets, w, w_at, bias,
                         of_channel, 0, shape.columns, sums, stream * shape.columns, pitch,
                     )  # fmt: skip
                 if y_step == 1:
                     interleave(
-                        streams, streams, 0, shape.lanes, some, lines, 0, sums, 0, pitch, shape.columns,
+                        streams, streams, 0, some, lines, 0, sums, 0, pitch, shape.columns,
                         sums, nothing, 1, low_here, high_here, y, out,
                     )  # fmt: skip
                     continue

@@ -8,12 +8,10 @@ As in ``tile``, plain Python defines it and LLVM vector operations do it in comp
 from __future__ import annotations
 
 from llvmlite import ir
-from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
 
-from tconv.kernels.launch import CALLED
-from tconv.kernels.vectors import INT, data_of, load_vector, shuffled, splat, store_vector, suffix, vector_type
+from tconv.kernels.emission import emits
+from tconv.kernels.vectors import INT, load_vector, shuffled, splat, store_vector, suffix
 
 I32 = ir.IntType(32)
 
@@ -22,9 +20,8 @@ STREAMS = (1, 2, 3, 4, 5, 6, 8, 16)  # that are woven at once; of others as many
 
 
 def interleave(
-    streams, total, first, lanes, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high,
-    y, to,
-):  # fmt: skip
+    streams, total, first, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high, y, to
+):
     """Write outputs ``low <= e < high`` of a run, of ``count`` lines from ``line`` on.
 
     There are ``total`` streams, of which these are ``streams`` from ``first`` on. Line ``n`` of the table ``lines``
@@ -39,62 +36,34 @@ def interleave(
                 )
 
 
-@intrinsic
+@emits(interleave)
 def _interleaved(
-    typing, streams, total, first, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high,
-    y, to,
+    builder, vector, streams, total, first, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts,
+    low, high, y, to,
 ):  # fmt: skip
-    def codegen(context, builder, signature, values):
-        wanted, total, first, count, _, line, _, at, by_line, by_stream, _, bias_at, parts, low, high, _, to = values
-        table, source, biases, target = (
-            data_of(context, builder, signature.args[i], values[i]) for i in (4, 6, 10, 15)
-        )
-        vector = vector_type(sums)
-        columns = context.make_array(lines)(context, builder, values[4]).shape
-        width = builder.extract_value(columns, 1)
-        done = builder.append_basic_block("woven")
-        blocks = {streams: builder.append_basic_block(f"weave_{streams}") for streams in (*STREAMS, 0)}
-        everything = builder.icmp_signed("==", wanted, total)
-        choice = builder.switch(builder.select(everything, wanted, INT(0)), blocks[0])
-        for streams, block in blocks.items():
-            if streams:
-                choice.add_case(INT(streams), block)
-            builder.position_at_end(block)
-            with cgutils.for_range(builder, count, intp=INT) as loop:
-                entry = builder.gep(table, [builder.mul(builder.add(line, loop.index), width)])
-                shift, place = (builder.load(builder.gep(entry, [INT(n)])) for n in (0, 1))
-                one = builder.gep(biases, [builder.add(bias_at, place)])
-                other = builder.gep(one, [builder.sub(parts, INT(1))])
-                both = [splat(builder, builder.load(address), vector) for address in (one, other)]
-                sums_here = builder.gep(source, [builder.add(at, builder.mul(loop.index, by_line))])
-                y_here = builder.gep(target, [builder.add(to, shift)])
-                if streams:
-                    _weave(builder, streams, sums_here, by_stream, both, low, high, y_here)
-                else:
-                    _weave_some(builder, wanted, total, first, sums_here, by_stream, both, low, high, y_here)
-            builder.branch(done)
-        builder.position_at_end(done)
-        return context.get_dummy_value()
-
-    n = types.int64
-    return types.void(n, n, n, n, lines, n, sums, n, n, n, bias, n, n, n, n, y, n), codegen
-
-
-@overload(interleave, jit_options=CALLED)
-def _interleave(
-    streams, total, first, lanes, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high,
-    y, to,
-):  # fmt: skip
-    def call(
-        streams, total, first, lanes, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high,
-        y, to,
-    ):  # fmt: skip
-        _interleaved(
-            streams, total, first, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high,
-            y, to,
-        )  # fmt: skip
-
-    return call
+    width = builder.extract_value(lines.shape, 1)
+    done = builder.append_basic_block("woven")
+    blocks = {n: builder.append_basic_block(f"weave_{n}") for n in (*STREAMS, 0)}
+    everything = builder.icmp_signed("==", streams, total)
+    choice = builder.switch(builder.select(everything, streams, INT(0)), blocks[0])
+    for at_once, block in blocks.items():
+        if at_once:
+            choice.add_case(INT(at_once), block)
+        builder.position_at_end(block)
+        with cgutils.for_range(builder, count, intp=INT) as loop:
+            entry = builder.gep(lines.data, [builder.mul(builder.add(line, loop.index), width)])
+            shift, place = (builder.load(builder.gep(entry, [INT(n)])) for n in (0, 1))
+            one = builder.gep(bias.data, [builder.add(bias_at, place)])
+            other = builder.gep(one, [builder.sub(parts, INT(1))])
+            both = [splat(builder, builder.load(address), vector) for address in (one, other)]
+            sums_here = builder.gep(sums.data, [builder.add(at, builder.mul(loop.index, by_line))])
+            y_here = builder.gep(y.data, [builder.add(to, shift)])
+            if at_once:
+                _weave(builder, at_once, sums_here, by_stream, both, low, high, y_here)
+            else:
+                _weave_some(builder, streams, total, first, sums_here, by_stream, both, low, high, y_here)
+        builder.branch(done)
+    builder.position_at_end(done)
 
 
 def _weave_some(

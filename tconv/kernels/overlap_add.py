@@ -147,7 +147,7 @@ def _write(overlap, axes, first, last, base, group, to, bias_rows, bias, sums, y
         for channel in range(overlap.channels_out):
             if axes[Y_STEP, a] == 1:
                 interleave(
-                    phases, phases, 0, overlap.lanes, 1, bias_rows, channel, sums, here, 0, overlap.pitch,
+                    phases, phases, 0, 1, bias_rows, channel, sums, here, 0, overlap.pitch,
                     bias, group * overlap.channels_out, 1, low, high, y, at,
                 )  # fmt: skip
             else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
 
 from tconv.kernels.columns import (
     BASE_WEIGHTS,
@@ -24,9 +23,10 @@ from tconv.kernels.columns import (
     TAPS,
     WEIGHTS,
 )
-from tconv.kernels.launch import CALLED, called
+from tconv.kernels.emission import emits
+from tconv.kernels.launch import called
 from tconv.kernels.polyphase import panel_height, weights_of
-from tconv.kernels.vectors import INT, data_of, load_vector, prefetch, store_vector, vector_type
+from tconv.kernels.vectors import INT, load_vector, prefetch, store_vector
 from tconv.kernels.weights import OUT, stage, transform
 from tconv.kernels.workers import claim, worker
 
@@ -54,69 +54,56 @@ def copy_rows(height, taps, channels, w, from_, by_in, places, packed, to, by_ch
     return spoiled
 
 
-@intrinsic
-def _copied_rows(typing, height, taps, channels, w, from_, by_in, places, packed, to, by_channel, by_tap, ahead):
-    def codegen(context, builder, signature, values):
-        height, taps, channels, _, from_, by_in, _, _, to, by_channel, by_tap, ahead = values
-        source, table, target = (data_of(context, builder, signature.args[i], values[i]) for i in (3, 6, 7))
-        source, target = builder.gep(source, [from_]), builder.gep(target, [to])
-        whole = vector_type(packed)
-        spoiled = cgutils.alloca_once_value(builder, INT(0))
-        done = builder.append_basic_block("copied")
-        wide = builder.append_basic_block("wide")
-        choice = builder.switch(height, wide)
-        powers = (2**n for n in range(whole.count.bit_length() - 1))
-        widths = {rows: builder.append_basic_block(f"rows_{rows}") for rows in powers}
-        for rows, block in widths.items():
-            choice.add_case(INT(rows), block)
-        for rows, block in (*widths.items(), (whole.count, wide)):
-            builder.position_at_end(block)
-            vector = ir.VectorType(whole.element, rows)
-            floats = not isinstance(whole.element, ir.IntType)
-            rest = cgutils.alloca_once_value(builder, ir.Constant(vector, None))
-            with (
-                cgutils.for_range(builder, channels, intp=INT) as channel,
-                cgutils.for_range(builder, taps, intp=INT) as tap,
-            ):
-                place = builder.load(builder.gep(table, [tap.index]))
-                here = builder.gep(source, [builder.add(builder.mul(channel.index, by_in), place)])
-                offset = builder.add(builder.mul(channel.index, by_channel), builder.mul(tap.index, by_tap))
-                there = builder.gep(target, [offset])
-                prefetch(builder, builder.gep(there, [ahead]), 1)
-                end = height if block is wide else INT(rows)
-                with cgutils.for_range_slice(builder, INT(0), end, INT(rows), intp=INT) as (at, _):
-                    weights = load_vector(builder, here, at, vector)
-                    store_vector(builder, weights, there, at)
-                    if floats:  # inf - inf and nan - nan are nan, and what nan is added to
-                        nothing = builder.fsub(weights, weights)
-                        builder.store(builder.fadd(builder.load(rest), nothing), rest)
-            if floats:
-                total = builder.load(rest)
-                bad = builder.fcmp_unordered("uno", total, total)
-                bits = builder.bitcast(bad, ir.IntType(rows))
-                some = builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
-                builder.store(builder.zext(some, INT(0).type), spoiled)
-            builder.branch(done)
-        builder.position_at_end(done)
-        return builder.load(spoiled)
-
-    n = types.int64
-    return types.int64(n, n, n, w, n, n, places, packed, n, n, n, n), codegen
-
-
-@overload(copy_rows, jit_options=CALLED)
-def _copy_rows(height, taps, channels, w, from_, by_in, places, packed, to, by_channel, by_tap, ahead):
-    def call(height, taps, channels, w, from_, by_in, places, packed, to, by_channel, by_tap, ahead):
-        return _copied_rows(height, taps, channels, w, from_, by_in, places, packed, to, by_channel, by_tap, ahead)
-
-    return call
+@emits(copy_rows, returns=types.int64)
+def _copied_rows(
+    builder, whole, height, taps, channels, w, from_, by_in, places, packed, to, by_channel, by_tap, ahead
+):
+    source, target = builder.gep(w.data, [from_]), builder.gep(packed.data, [to])
+    floats = not isinstance(whole.element, ir.IntType)
+    spoiled = cgutils.alloca_once_value(builder, INT(0))
+    done = builder.append_basic_block("copied")
+    wide = builder.append_basic_block("wide")
+    choice = builder.switch(height, wide)
+    powers = (2**n for n in range(whole.count.bit_length() - 1))
+    widths = {rows: builder.append_basic_block(f"rows_{rows}") for rows in powers}
+    for rows, block in widths.items():
+        choice.add_case(INT(rows), block)
+    for rows, block in (*widths.items(), (whole.count, wide)):
+        builder.position_at_end(block)
+        vector = ir.VectorType(whole.element, rows)
+        rest = cgutils.alloca_once_value(builder, ir.Constant(vector, None))
+        with (
+            cgutils.for_range(builder, channels, intp=INT) as channel,
+            cgutils.for_range(builder, taps, intp=INT) as tap,
+        ):
+            place = builder.load(builder.gep(places.data, [tap.index]))
+            here = builder.gep(source, [builder.add(builder.mul(channel.index, by_in), place)])
+            offset = builder.add(builder.mul(channel.index, by_channel), builder.mul(tap.index, by_tap))
+            there = builder.gep(target, [offset])
+            prefetch(builder, builder.gep(there, [ahead]), 1)
+            end = height if block is wide else INT(rows)
+            with cgutils.for_range_slice(builder, INT(0), end, INT(rows), intp=INT) as (at, _):
+                weights = load_vector(builder, here, at, vector)
+                store_vector(builder, weights, there, at)
+                if floats:  # inf - inf and nan - nan are nan, and what nan is added to
+                    nothing = builder.fsub(weights, weights)
+                    builder.store(builder.fadd(builder.load(rest), nothing), rest)
+        if floats:
+            total = builder.load(rest)
+            bad = builder.fcmp_unordered("uno", total, total)
+            bits = builder.bitcast(bad, ir.IntType(rows))
+            some = builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
+            builder.store(builder.zext(some, INT(0).type), spoiled)
+        builder.branch(done)
+    builder.position_at_end(done)
+    return builder.load(spoiled)
 
 
 @called
 def _piece(packing, block, segment, streams, taps, strides, row, rows):
     """Of ``rows`` rows from ``row`` on, how many of the first lie side by side, and one register holds or several fill.
 
-    Also where the first of them lies, but for its tap, and where in ``taps`` those are.
+    Also where the first of them lies, but for its tap, and where in the table of taps those are.
     """
     stream = row // block[LINES]
     line = block[LINE] + row - stream * block[LINES]

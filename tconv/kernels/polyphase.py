@@ -274,7 +274,7 @@ def _write(shape, axes, block, first_line, first_sum, lines, phases, streams, bi
             if shape.interleaved:
                 total = axes[STRIDE, last] * shape.parts
                 interleave(
-                    n_streams, total, first_stream, shape.lanes, block[LINES] if whole else 1, lines, line,
+                    n_streams, total, first_stream, block[LINES] if whole else 1, lines, line,
                     sums, here, by_line, by_stream, bias, bias_at, shape.parts,
                     max(0, -t * shape.parts), min(runs[r, LENGTH] * total, (axes[LIMIT, last] - t) * shape.parts),
                     y, runs[r, Y],
@@ -328,7 +328,7 @@ def _spread(shape, axes, block, first_line, first_sum, lines, phases, streams, b
                     )
                 else:
                     spread(
-                        shape.lanes, count, low, high, sums, at, by_line, bias, bias_at + lines[line, BIAS],
+                        count, low, high, sums, at, by_line, bias, bias_at + lines[line, BIAS],
                         y, to, stride * y_step,
                     )  # fmt: skip
             line += count

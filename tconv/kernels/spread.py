@@ -7,27 +7,18 @@ compiled code: squares of lines and columns are turned in registers.
 from __future__ import annotations
 
 from llvmlite import ir
-from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
 
+from tconv.kernels.emission import emits
 from tconv.kernels.interleave import store_between, woven
-from tconv.kernels.launch import CALLED
-from tconv.kernels.vectors import INT, data_of, load_vector, shuffled, splat, store_vector, vector_type
+from tconv.kernels.vectors import INT, load_vector, shuffled, splat, store_vector
 
 
-def spread(lanes, count, low, high, sums, at, by_line, bias, bias_at, y, to, step):
+def spread(count, low, high, sums, at, by_line, bias, bias_at, y, to, step):
     """``y[to + n * step + c] = bias[bias_at + c] + sums[at + c * by_line + n]`` for c < count and low <= n < high."""
     for n in range(low, high):
         for c in range(count):
             y[to + n * step + c] = bias[bias_at + c] + sums[at + c * by_line + n]
-
-
-def _early(builder: ir.IRBuilder, first: ir.Value, count: ir.Value, lanes: ir.Value) -> ir.Value:
-    """Where a vector begins: the last one earlier if it is not full, as a masked store can take 20 cycles."""
-    latest = builder.sub(count, lanes)
-    late = builder.and_(builder.icmp_signed(">", first, latest), builder.icmp_signed(">=", latest, INT(0)))
-    return builder.select(late, latest, first)
 
 
 def put_rows(count, low, high, sums, at, by_column, bias, bias_at, y, to, step):
@@ -37,86 +28,60 @@ def put_rows(count, low, high, sums, at, by_column, bias, bias_at, y, to, step):
             y[to + n * step + c] = bias[bias_at + c] + sums[at + n * by_column + c]
 
 
-@intrinsic
-def _put_rows(typing, count, low, high, sums, at, by_column, bias, bias_at, y, to, step):
-    def codegen(context, builder, signature, values):
-        count, low, high, _, at, by_column, _, bias_at, _, to, step = values
-        source, biases, target = (data_of(context, builder, signature.args[i], values[i]) for i in (3, 6, 8))
-        source, biases, target = (
-            builder.gep(base, [start]) for base, start in ((source, at), (biases, bias_at), (target, to))
-        )
-        vector = vector_type(sums)
-        lanes = INT(vector.count)
-        add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
-        many = builder.icmp_signed(">=", count, lanes)
-        with cgutils.for_range_slice(builder, low, high, INT(1), INT) as (n, _):
-            here, there = builder.mul(n, by_column), builder.mul(n, step)
-            from_, into = builder.gep(source, [here]), builder.gep(target, [there])
-            with builder.if_else(many) as (vectors, elements):
-                with vectors, cgutils.for_range_slice(builder, INT(0), count, lanes, INT) as (first, _):
-                    c = _early(builder, first, count, lanes)
-                    total = add(load_vector(builder, biases, c, vector), load_vector(builder, from_, c, vector))
-                    store_vector(builder, total, into, c)
-                with elements, cgutils.for_range_slice(builder, INT(0), count, INT(1), INT) as (c, _):
-                    total = add(builder.load(builder.gep(biases, [c])), builder.load(builder.gep(from_, [c])))
-                    builder.store(total, builder.gep(into, [c]))
-        return context.get_dummy_value()
-
-    n = types.int64
-    return types.void(n, n, n, sums, n, n, bias, n, y, n, n), codegen
+def _early(builder: ir.IRBuilder, first: ir.Value, count: ir.Value, lanes: ir.Value) -> ir.Value:
+    """Where a vector begins: the last one earlier if it is not full, as a masked store can take 20 cycles."""
+    latest = builder.sub(count, lanes)
+    late = builder.and_(builder.icmp_signed(">", first, latest), builder.icmp_signed(">=", latest, INT(0)))
+    return builder.select(late, latest, first)
 
 
-@overload(put_rows, jit_options=CALLED)
-def _choose_rows(count, low, high, sums, at, by_column, bias, bias_at, y, to, step):
-    def call(count, low, high, sums, at, by_column, bias, bias_at, y, to, step):
-        _put_rows(count, low, high, sums, at, by_column, bias, bias_at, y, to, step)
-
-    return call
-
-
-@intrinsic
-def _spread(typing, count, low, high, sums, at, by_line, bias, bias_at, y, to, step):
-    def codegen(context, builder, signature, values):
-        count, low, high, _, at, by_line, _, bias_at, _, to, step = values
-        source, biases, target = (data_of(context, builder, signature.args[i], values[i]) for i in (3, 6, 8))
-        vector = vector_type(sums)
-        lanes = INT(vector.count)
-        add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
-        with (
-            cgutils.for_range_slice(builder, INT(0), count, lanes, INT) as (number, _),
-            cgutils.for_range_slice(builder, low, high, lanes, INT) as (column, _),
-        ):
-            first = _early(builder, number, count, lanes)
-            left = builder.sub(count, first)
-            rows = []
-            for c in range(vector.count):
-                exists = builder.icmp_signed("<", INT(c), left)  # else any that does
-                line = builder.select(exists, builder.add(first, INT(c)), first)
-                row = builder.add(builder.add(at, column), builder.mul(line, by_line))
-                value = builder.load(builder.gep(biases, [builder.add(bias_at, line)]))
-                rows.append(add(load_vector(builder, source, row, vector), splat(builder, value, vector)))
-            for n, channels in enumerate(woven(builder, rows)):
-                here = builder.add(column, INT(n))
-                place = builder.add(builder.add(to, first), builder.mul(here, step))
-                address = builder.gep(target, [place])
-                with builder.if_then(builder.icmp_signed("<", here, high)):
-                    half = vector.count // 2  # of a register: no masked store, which can take 20 cycles
-                    with builder.if_else(builder.icmp_signed("==", left, INT(half))) as (first_half, more_or_less):
-                        with first_half:
-                            store_vector(
-                                builder, shuffled(builder, channels, channels, list(range(half))), address, INT(0)
-                            )
-                        with more_or_less:
-                            store_between(builder, channels, INT(0), left, address)
-        return context.get_dummy_value()
-
-    n = types.int64
-    return types.void(n, n, n, sums, n, n, bias, n, y, n, n), codegen
+@emits(spread)
+def _spread(builder, vector, count, low, high, sums, at, by_line, bias, bias_at, y, to, step):
+    lanes = INT(vector.count)
+    add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
+    with (
+        cgutils.for_range_slice(builder, INT(0), count, lanes, INT) as (number, _),
+        cgutils.for_range_slice(builder, low, high, lanes, INT) as (column, _),
+    ):
+        first = _early(builder, number, count, lanes)
+        left = builder.sub(count, first)
+        rows = []
+        for c in range(vector.count):
+            exists = builder.icmp_signed("<", INT(c), left)  # else any that does
+            line = builder.select(exists, builder.add(first, INT(c)), first)
+            row = builder.add(builder.add(at, column), builder.mul(line, by_line))
+            value = builder.load(builder.gep(bias.data, [builder.add(bias_at, line)]))
+            rows.append(add(load_vector(builder, sums.data, row, vector), splat(builder, value, vector)))
+        for n, channels in enumerate(woven(builder, rows)):
+            here = builder.add(column, INT(n))
+            place = builder.add(builder.add(to, first), builder.mul(here, step))
+            address = builder.gep(y.data, [place])
+            with builder.if_then(builder.icmp_signed("<", here, high)):
+                half = vector.count // 2  # of a register: no masked store, which can take 20 cycles
+                with builder.if_else(builder.icmp_signed("==", left, INT(half))) as (first_half, more_or_less):
+                    with first_half:
+                        lower = shuffled(builder, channels, channels, list(range(half)))
+                        store_vector(builder, lower, address, INT(0))
+                    with more_or_less:
+                        store_between(builder, channels, INT(0), left, address)
 
 
-@overload(spread, jit_options=CALLED)
-def _choose(lanes, count, low, high, sums, at, by_line, bias, bias_at, y, to, step):
-    def call(lanes, count, low, high, sums, at, by_line, bias, bias_at, y, to, step):
-        _spread(count, low, high, sums, at, by_line, bias, bias_at, y, to, step)
-
-    return call
+@emits(put_rows)
+def _put_rows(builder, vector, count, low, high, sums, at, by_column, bias, bias_at, y, to, step):
+    source, biases, target = (
+        builder.gep(array.data, [start]) for array, start in ((sums, at), (bias, bias_at), (y, to))
+    )
+    lanes = INT(vector.count)
+    add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
+    many = builder.icmp_signed(">=", count, lanes)
+    with cgutils.for_range_slice(builder, low, high, INT(1), INT) as (n, _):
+        here, there = builder.mul(n, by_column), builder.mul(n, step)
+        from_, into = builder.gep(source, [here]), builder.gep(target, [there])
+        with builder.if_else(many) as (vectors, elements):
+            with vectors, cgutils.for_range_slice(builder, INT(0), count, lanes, INT) as (first, _):
+                c = _early(builder, first, count, lanes)
+                total = add(load_vector(builder, biases, c, vector), load_vector(builder, from_, c, vector))
+                store_vector(builder, total, into, c)
+            with elements, cgutils.for_range_slice(builder, INT(0), count, INT(1), INT) as (c, _):
+                total = add(builder.load(builder.gep(biases, [c])), builder.load(builder.gep(from_, [c])))
+                builder.store(total, builder.gep(into, [c]))

@@ -21,23 +21,13 @@ from functools import partial
 from itertools import product
 
 from llvmlite import ir
-from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
 
 from tconv.kernels.columns import COPY_FIELDS, FROM, INTO
-from tconv.kernels.launch import CALLED, INLINED
-from tconv.kernels.vectors import (
-    INT,
-    REGISTERS,
-    data_of,
-    load_vector,
-    multiply_add,
-    prefetch,
-    splat,
-    store_vector,
-    vector_type,
-)
+from tconv.kernels.emission import emits
+from tconv.kernels.launch import INLINED
+from tconv.kernels.vectors import INT, REGISTERS, load_vector, multiply_add, prefetch, splat, store_vector
+from tconv.memory import LINE
 
 NARROW = REGISTERS == 16  # of which sums fill 12, of 32 they fill 24; the rest holds operands
 POSITION_ROWS = (4, 2, 1) if NARROW else (8, 4, 2, 1)
@@ -159,101 +149,69 @@ def _cases(
     builder.position_at_end(done)
 
 
-@intrinsic
-def _positions_tile(typing, rows, vectors, depth, resume, x, apart, offsets, offset, w, at, sums, to, pitch):
-    def codegen(context, builder, signature, values):
-        rows, vectors, depth, resume, _, apart, _, offset, _, at, _, to, pitch = values
-        image, table, weights, result = (data_of(context, builder, signature.args[i], values[i]) for i in (4, 6, 8, 10))
-        table, weights, result = (
-            builder.gep(base, [first]) for base, first in ((table, offset), (weights, at), (result, to))
-        )
-        vector = vector_type(x)
+@emits(positions_tile, options=INLINED)
+def _positions_tile(
+    builder, vector, rows, vectors, lanes, depth, resume, x, apart, offsets, offset, w, at, sums, to, pitch
+):
+    table, weights, result = (
+        builder.gep(array.data, [first]) for array, first in ((offsets, offset), (w, at), (sums, to))
+    )
 
-        def operands(k, rows, vectors, apart):
-            packed = builder.gep(weights, [builder.mul(k, INT(rows))])
-            here = builder.gep(image, [builder.load(builder.gep(table, [k]))])
-            soon = AHEAD // vectors * 8 // x.dtype.bitwidth  # a narrow tile takes less time for each step
-            prefetch(builder, builder.gep(packed, [INT(soon)]))
+    def operands(k, rows, vectors, apart):
+        packed = builder.gep(weights, [builder.mul(k, INT(rows))])
+        here = builder.gep(x.data, [builder.load(builder.gep(table, [k]))])
+        soon = AHEAD // vectors * vector.count // VECTOR_BYTES  # a narrow tile takes less time for each step
+        prefetch(builder, builder.gep(packed, [INT(soon)]))
+        return (
+            [builder.load(builder.gep(packed, [INT(r)])) for r in range(rows)],
+            [load_vector(builder, here, builder.mul(apart, INT(j)), vector) for j in range(vectors)],
+        )
+
+    def emit(shape, apart):
+        to_rows = [builder.mul(pitch, INT(r)) for r in range(shape[0])]
+        _emit(builder, vector, shape, depth, resume, partial(operands, apart=apart), result, to_rows)
+
+    for shape in _cases(builder, rows, vectors, product(POSITION_ROWS, POSITION_WIDTHS)):
+        if shape != (POSITION_ROWS[0], POSITION_VECTORS):
+            emit(shape, apart)
+            continue
+        side_by_side = builder.icmp_signed("==", apart, INT(vector.count))
+        with builder.if_else(side_by_side, likely=True) as (known, unknown):  # a constant saves registers
+            with known:
+                emit(shape, INT(vector.count))
+            with unknown:
+                emit(shape, apart)
+
+
+@emits(channels_tile)
+def _channels_tile(
+    builder, vector, rows, vectors, lanes, depth, soon, pace, x, first, positions, number, w, at, sums, to, pitch
+):
+    entry = builder.gep(positions.data, [builder.mul(number, INT(COPY_FIELDS))])
+    image, weights, result = (builder.gep(array.data, [start]) for array, start in ((x, first), (w, at), (sums, to)))
+
+    def field(row, which):
+        return builder.load(builder.gep(entry, [INT(row * COPY_FIELDS + which)]))
+
+    for shape in _cases(builder, rows, vectors, product(CHANNEL_ROWS, sorted(set(CHANNEL_VECTORS)))):
+        width = shape[1] * vector.count
+        sources = [builder.gep(image, [field(r, FROM)]) for r in range(shape[0])]
+
+        def operands(k, rows, vectors, sources=sources, width=width):
+            packed = builder.gep(weights, [builder.mul(k, INT(width))])
             return (
-                [builder.load(builder.gep(packed, [INT(r)])) for r in range(rows)],
-                [load_vector(builder, here, builder.mul(apart, INT(j)), vector) for j in range(vectors)],
+                [builder.load(builder.gep(source, [k])) for source in sources],
+                [load_vector(builder, packed, INT(j * vector.count), vector) for j in range(vectors)],
             )
 
-        def emit(shape, apart):
-            to_rows = [builder.mul(pitch, INT(r)) for r in range(shape[0])]
-            _emit(builder, vector, shape, depth, resume, partial(operands, apart=apart), result, to_rows)
+        def ask(step, end):
+            low, high = (builder.add(soon, builder.mul(k, pace)) for k in (step, end))
+            line = INT(LINE * vector.count // VECTOR_BYTES)
+            with cgutils.for_range_slice(builder, low, high, line, INT) as (i, _):
+                prefetch(builder, builder.gep(weights, [i]))
 
-        for shape in _cases(builder, rows, vectors, product(POSITION_ROWS, POSITION_WIDTHS)):
-            if shape != (POSITION_ROWS[0], POSITION_VECTORS):
-                emit(shape, apart)
-                continue
-            side_by_side = builder.icmp_signed("==", apart, INT(vector.count))
-            with builder.if_else(side_by_side, likely=True) as (known, unknown):  # a constant saves registers
-                with known:
-                    emit(shape, INT(vector.count))
-                with unknown:
-                    emit(shape, apart)
-        return context.get_dummy_value()
-
-    n = types.int64
-    return types.void(n, n, n, n, x, n, offsets, n, w, n, sums, n, n), codegen
-
-
-@overload(positions_tile, jit_options=INLINED)
-def _choose_positions(rows, vectors, lanes, depth, resume, x, apart, offsets, offset, w, at, sums, to, pitch):
-    def call(rows, vectors, lanes, depth, resume, x, apart, offsets, offset, w, at, sums, to, pitch):
-        _positions_tile(rows, vectors, depth, resume, x, apart, offsets, offset, w, at, sums, to, pitch)
-
-    return call
-
-
-@intrinsic
-def _channels_tile(typing, rows, vectors, depth, soon, pace, x, first, positions, number, w, at, sums, to, pitch):
-    def codegen(context, builder, signature, values):
-        rows, vectors, depth, soon, pace, _, first, _, number, _, at, _, to, pitch = values
-        image, listed, weights, result = (
-            data_of(context, builder, signature.args[i], values[i]) for i in (5, 7, 9, 11)
-        )
-        vector = vector_type(x)
-        entry = builder.gep(listed, [builder.mul(number, INT(COPY_FIELDS))])
-        image, weights, result = (
-            builder.gep(base, [start]) for base, start in ((image, first), (weights, at), (result, to))
-        )
-
-        def field(row, which):
-            return builder.load(builder.gep(entry, [INT(row * COPY_FIELDS + which)]))
-
-        for shape in _cases(builder, rows, vectors, product(CHANNEL_ROWS, sorted(set(CHANNEL_VECTORS)))):
-            width = shape[1] * vector.count
-            sources = [builder.gep(image, [field(r, FROM)]) for r in range(shape[0])]
-
-            def operands(k, rows, vectors, sources=sources, width=width):
-                packed = builder.gep(weights, [builder.mul(k, INT(width))])
-                return (
-                    [builder.load(builder.gep(source, [k])) for source in sources],
-                    [load_vector(builder, packed, INT(j * vector.count), vector) for j in range(vectors)],
-                )
-
-            def ask(step, end):
-                low, high = (builder.add(soon, builder.mul(k, pace)) for k in (step, end))
-                line = INT(64 * 8 // x.dtype.bitwidth)
-                with cgutils.for_range_slice(builder, low, high, line, INT) as (i, _):
-                    prefetch(builder, builder.gep(weights, [i]))
-
-            places = [builder.mul(pitch, field(r, INTO)) for r in range(shape[0])]
-            _emit(builder, vector, shape, depth, INT(1), operands, result, places, ask)
-        return context.get_dummy_value()
-
-    n = types.int64
-    return types.void(n, n, n, n, n, x, n, positions, n, w, n, sums, n, n), codegen
-
-
-@overload(channels_tile, jit_options=CALLED)
-def _choose_channels(rows, vectors, lanes, depth, soon, pace, x, first, positions, number, w, at, sums, to, pitch):
-    def call(rows, vectors, lanes, depth, soon, pace, x, first, positions, number, w, at, sums, to, pitch):
-        _channels_tile(rows, vectors, depth, soon, pace, x, first, positions, number, w, at, sums, to, pitch)
-
-    return call
+        places = [builder.mul(pitch, field(r, INTO)) for r in range(shape[0])]
+        _emit(builder, vector, shape, depth, INT(1), operands, result, places, ask)
 
 
 def natural_tile(rows, vectors, lanes, depth, resume, x, from_, step, w, at, step_w, sums, to, pitch):
@@ -266,38 +224,20 @@ def natural_tile(rows, vectors, lanes, depth, resume, x, from_, step, w, at, ste
             sums[to + r * pitch + lane] = total
 
 
-@intrinsic
-def _natural_tile(typing, rows, vectors, depth, resume, x, from_, step, w, at, step_w, sums, to, pitch):
-    def codegen(context, builder, signature, values):
-        rows, vectors, depth, resume, _, from_, step, _, at, step_w, _, to, pitch = values
-        image, weights, result = (data_of(context, builder, signature.args[i], values[i]) for i in (4, 7, 10))
-        image, weights, result = (
-            builder.gep(base, [start]) for base, start in ((image, from_), (weights, at), (result, to))
+@emits(natural_tile)
+def _natural_tile(builder, vector, rows, vectors, lanes, depth, resume, x, from_, step, w, at, step_w, sums, to, pitch):
+    image, weights, result = (builder.gep(array.data, [start]) for array, start in ((x, from_), (w, at), (sums, to)))
+
+    def operands(k, rows, vectors):
+        here, given = (builder.gep(base, [builder.mul(k, far)]) for base, far in ((image, step), (weights, step_w)))
+        soon = builder.gep(given, [builder.mul(INT(SOON), step_w)])
+        for j in range(vectors):
+            prefetch(builder, builder.gep(soon, [INT(j * vector.count)]))
+        return (
+            [builder.load(builder.gep(here, [INT(r)])) for r in range(rows)],
+            [load_vector(builder, given, INT(j * vector.count), vector) for j in range(vectors)],
         )
-        vector = vector_type(x)
 
-        def operands(k, rows, vectors):
-            here, given = (builder.gep(base, [builder.mul(k, far)]) for base, far in ((image, step), (weights, step_w)))
-            soon = builder.gep(given, [builder.mul(INT(SOON), step_w)])
-            for j in range(vectors):
-                prefetch(builder, builder.gep(soon, [INT(j * vector.count)]))
-            return (
-                [builder.load(builder.gep(here, [INT(r)])) for r in range(rows)],
-                [load_vector(builder, given, INT(j * vector.count), vector) for j in range(vectors)],
-            )
-
-        for shape in _cases(builder, rows, vectors, product(NATURAL_ROWS, NATURAL_VECTORS)):
-            places = [builder.mul(pitch, INT(r)) for r in range(shape[0])]
-            _emit(builder, vector, shape, depth, resume, operands, result, places)
-        return context.get_dummy_value()
-
-    n = types.int64
-    return types.void(n, n, n, n, x, n, n, w, n, n, sums, n, n), codegen
-
-
-@overload(natural_tile, jit_options=CALLED)
-def _choose_natural(rows, vectors, lanes, depth, resume, x, from_, step, w, at, step_w, sums, to, pitch):
-    def call(rows, vectors, lanes, depth, resume, x, from_, step, w, at, step_w, sums, to, pitch):
-        _natural_tile(rows, vectors, depth, resume, x, from_, step, w, at, step_w, sums, to, pitch)
-
-    return call
+    for shape in _cases(builder, rows, vectors, product(NATURAL_ROWS, NATURAL_VECTORS)):
+        places = [builder.mul(pitch, INT(r)) for r in range(shape[0])]
+        _emit(builder, vector, shape, depth, resume, operands, result, places)
