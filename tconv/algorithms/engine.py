@@ -229,6 +229,7 @@ def _placed(scheme: Scheme, source_steps: tuple[int, ...], target_steps: tuple[i
         line=scheme.shape.line + int(axes[columns.COUNT, -1]) - scheme.cut.axes[-1].count,  # more only if joined
         interleaved=int(interleaved),
         spread=int(not interleaved and channel == scheme.cut.parts == 1),
+        adjoining=int(scheme.cut.dense and by_axis[-1] == scheme.shape.channels_out),
     )
     rows = (scheme.sections, scheme.chunks, scheme.blocks, scheme.segments, lines, scheme.phases, scheme.streams)
     same = (shape, scheme.patches, axes, *rows, scheme.offsets, source.reads)

@@ -107,6 +107,7 @@ def tabulate(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
         weights=rows.weights,
         interleaved=0,
         spread=0,
+        adjoining=0,
         y_batch=0,
         y_group=0,
         tile_columns=tile_columns,

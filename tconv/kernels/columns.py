@@ -32,7 +32,8 @@ class Shape(NamedTuple):
     channel: int
     weights: int  # of one group of channels
     interleaved: int  # 1 if the streams of a line are written by vector shuffles
-    spread: int  # 1 if the channels of a position are
+    spread: int  # 1 if the channels of a position are ...
+    adjoining: int  # ... and 1 if positions adjoin, too
     y_batch: int
     y_group: int
     tile_columns: int

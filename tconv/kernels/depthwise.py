@@ -379,7 +379,7 @@ def _write_lines(
                     )  # fmt: skip
                 if y_step == 1:
                     interleave(
-                        streams, streams, 0, some, lines, 0, sums, 0, pitch, shape.columns,
+                        streams, streams, 0, some, lines, 0, sums, 0, pitch, shape.columns, 0,
                         sums, nothing, 1, low_here, high_here, y, out,
                     )  # fmt: skip
                     continue

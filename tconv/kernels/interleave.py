@@ -1,11 +1,15 @@
 """Interleaving: several streams of sums become one contiguous line of outputs, bias added.
 
-The sums of output phase ``u`` lie in stream ``u``; output ``lane * streams + u`` is lane ``lane`` of it. Where
-numbers are complex, even streams are the real parts and odd ones the imaginary, each with a bias of its own.
+Output ``lane * streams + u`` is lane ``lane`` of stream ``u``. Each output phase has as many streams as it has parts,
+which lie side by side and have a bias each: one; or real and imaginary; or the channels of a position.
 As in ``tile``, plain Python defines it and LLVM vector operations do it in compiled code.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
 
 from llvmlite import ir
 from numba.core import cgutils
@@ -20,26 +24,26 @@ STREAMS = (1, 2, 3, 4, 5, 6, 8, 16)  # that are woven at once; of others as many
 
 
 def interleave(
-    streams, total, first, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high, y, to
-):
+    streams, total, first, count, lines, line, sums, at, by_line, by_phase, by_part, bias, bias_at, parts, low, high,
+    y, to,
+):  # fmt: skip
     """Write outputs ``low <= e < high`` of a run, of ``count`` lines from ``line`` on.
 
-    There are ``total`` streams, of which these are ``streams`` from ``first`` on. Line ``n`` of the table ``lines``
-    goes to ``y[to + lines[n, 0] + e]``; its bias is ``bias[bias_at + lines[n, 1]]``.
+    There are ``total`` streams, of which these are ``streams`` from ``first`` on, all parts of some phases. Line ``n``
+    of the table ``lines`` goes to ``y[to + lines[n, 0] + e]``; biases begin at ``bias[bias_at + lines[n, 1]]``.
     """
     for i in range(count):
         for e in range(low, high):
             u = e % total - first
             if 0 <= u < streams:
-                y[to + lines[line + i, 0] + e] = (
-                    bias[bias_at + lines[line + i, 1] + u % parts] + sums[at + i * by_line + u * by_stream + e // total]
-                )
+                place = at + i * by_line + u // parts * by_phase + u % parts * by_part + e // total
+                y[to + lines[line + i, 0] + e] = bias[bias_at + lines[line + i, 1] + u % parts] + sums[place]
 
 
 @emits(interleave)
 def _interleaved(
-    builder, vector, streams, total, first, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts,
-    low, high, y, to,
+    builder, vector, streams, total, first, count, lines, line, sums, at, by_line, by_phase, by_part, bias, bias_at,
+    parts, low, high, y, to,
 ):  # fmt: skip
     width = builder.extract_value(lines.shape, 1)
     done = builder.append_basic_block("woven")
@@ -53,33 +57,52 @@ def _interleaved(
         with cgutils.for_range(builder, count, intp=INT) as loop:
             entry = builder.gep(lines.data, [builder.mul(builder.add(line, loop.index), width)])
             shift, place = (builder.load(builder.gep(entry, [INT(n)])) for n in (0, 1))
-            one = builder.gep(bias.data, [builder.add(bias_at, place)])
-            other = builder.gep(one, [builder.sub(parts, INT(1))])
-            both = [splat(builder, builder.load(address), vector) for address in (one, other)]
+            biases = builder.gep(bias.data, [builder.add(bias_at, place)])
             sums_here = builder.gep(sums.data, [builder.add(at, builder.mul(loop.index, by_line))])
             y_here = builder.gep(y.data, [builder.add(to, shift)])
+            stream = partial(_streams, builder, vector, sums_here, by_phase, by_part, biases, parts)
             if at_once:
-                _weave(builder, at_once, sums_here, by_stream, both, low, high, y_here)
+                _weave(builder, vector, at_once, stream, low, high, y_here)
             else:
-                _weave_some(builder, streams, total, first, sums_here, by_stream, both, low, high, y_here)
+                _weave_some(builder, vector, streams, total, first, stream, low, high, y_here)
         builder.branch(done)
     builder.position_at_end(done)
 
 
+def _streams(
+    builder: ir.IRBuilder,
+    vector: ir.VectorType,
+    sums: ir.Value,
+    by_phase: ir.Value,
+    by_part: ir.Value,
+    biases: ir.Value,
+    parts: ir.Value,
+    first: ir.Value,
+) -> Iterator[tuple[ir.Value, ir.Value]]:
+    """Streams from the ``first`` on: where the sums of each begin, and its bias in every lane."""
+    phase, part = builder.sdiv(first, parts), builder.srem(first, parts)
+    place = builder.add(builder.mul(phase, by_phase), builder.mul(part, by_part))
+    jump = builder.sub(by_phase, builder.mul(by_part, builder.sub(parts, INT(1))))
+    while True:
+        yield builder.gep(sums, [place]), splat(builder, builder.load(builder.gep(biases, [part])), vector)
+        after = builder.add(part, INT(1))
+        last = builder.icmp_signed("==", after, parts)
+        place = builder.add(place, builder.select(last, jump, by_part))
+        part = builder.select(last, INT(0), after)
+
+
 def _weave_some(
     builder: ir.IRBuilder,
+    vector: ir.VectorType,
     streams: ir.Value,
     total: ir.Value,
     first: ir.Value,
-    source: ir.Value,
-    pitch: ir.Value,
-    biases: list[ir.Value],
+    streams_from: Callable[[ir.Value], Iterator[tuple[ir.Value, ir.Value]]],
     low: ir.Value,
     high: ir.Value,
     target: ir.Value,
 ) -> None:
     """As many streams as there are lanes at a time, for as many columns: a square is turned, and each row stored."""
-    vector = biases[0].type
     lanes = INT(vector.count)
     add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
     columns = builder.sdiv(builder.add(high, builder.sub(total, INT(1))), total)
@@ -91,13 +114,11 @@ def _weave_some(
         column = builder.mul(squares.index, lanes)
         stream = builder.mul(loop.index, lanes)
         left = builder.sub(streams, stream)
-        rows = []
-        for u in range(vector.count):
-            here = builder.add(stream, INT(u))
-            exists = builder.icmp_signed("<", here, streams)  # else any that does
-            here = builder.select(exists, here, stream)
-            row = load_vector(builder, source, builder.add(column, builder.mul(pitch, here)), vector)
-            rows.append(add(row, biases[u % 2]))
+        rows, any_ = [], None
+        for u, (sums, bias) in enumerate(islice(streams_from(stream), vector.count)):
+            any_ = any_ or sums  # is read where there is no stream
+            here = builder.select(builder.icmp_signed("<", INT(u), left), sums, any_)
+            rows.append(add(load_vector(builder, here, column, vector), bias))
         for n, line in enumerate(woven(builder, rows)):
             e = builder.add(builder.mul(builder.add(column, INT(n)), total), builder.add(first, stream))
             last = builder.sub(high, e)
@@ -107,29 +128,21 @@ def _weave_some(
 
 def _weave(
     builder: ir.IRBuilder,
+    vector: ir.VectorType,
     streams: int,
-    source: ir.Value,
-    pitch: ir.Value,
-    biases: list[ir.Value],
+    streams_from: Callable[[ir.Value], Iterator[tuple[ir.Value, ir.Value]]],
     low: ir.Value,
     high: ir.Value,
     target: ir.Value,
 ) -> None:
     """One vector of each stream at a time; at the ends of the run only part of what they give is stored."""
-    vector = biases[0].type
     add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
     width = INT(streams * vector.count)
     count = builder.sdiv(builder.add(high, builder.sub(width, INT(1))), width)
+    each = list(islice(streams_from(INT(0)), streams))
     with cgutils.for_range(builder, count, intp=INT) as loop:
         lane = builder.mul(loop.index, INT(vector.count))
-        parts = [
-            add(
-                load_vector(builder, source, builder.add(lane, builder.mul(pitch, INT(u))), vector),
-                biases[u % 2],
-            )
-            for u in range(streams)
-        ]
-        line = woven(builder, parts)
+        line = woven(builder, [add(load_vector(builder, sums, lane, vector), bias) for sums, bias in each])
         done = builder.mul(loop.index, width)
         store_line(builder, line, builder.sub(low, done), builder.sub(high, done), builder.gep(target, [done]))
 

@@ -144,17 +144,23 @@ def _write(overlap, axes, first, last, base, group, to, bias_rows, bias, sums, y
         if not seen:
             continue
         here = place * overlap.channels_out * phases * overlap.pitch
-        for channel in range(overlap.channels_out):
+        channels = overlap.channels_out
+        if overlap.y_channel == 1 and axes[Y_STEP, a] == channels:
+            interleave(
+                phases * channels, phases * channels, 0, 1, bias_rows, 0, sums, here, 0, overlap.pitch,
+                phases * overlap.pitch, bias, group * channels, channels, low * channels, high * channels, y, at,
+            )  # fmt: skip
+            continue
+        for channel in range(channels):
             if axes[Y_STEP, a] == 1:
                 interleave(
-                    phases, phases, 0, 1, bias_rows, channel, sums, here, 0, overlap.pitch,
-                    bias, group * overlap.channels_out, 1, low, high, y, at,
+                    phases, phases, 0, 1, bias_rows, channel, sums, here, 0, overlap.pitch, 0,
+                    bias, group * channels, 1, low, high, y, at,
                 )  # fmt: skip
             else:
                 for e in range(low, high):
                     y[at + e * axes[Y_STEP, a]] = (
-                        bias[group * overlap.channels_out + channel]
-                        + sums[here + e % phases * overlap.pitch + e // phases]
+                        bias[group * channels + channel] + sums[here + e % phases * overlap.pitch + e // phases]
                     )
             at += overlap.y_channel
             here += phases * overlap.pitch

@@ -275,7 +275,7 @@ def _write(shape, axes, block, first_line, first_sum, lines, phases, streams, bi
                 total = axes[STRIDE, last] * shape.parts
                 interleave(
                     n_streams, total, first_stream, block[LINES] if whole else 1, lines, line,
-                    sums, here, by_line, by_stream, bias, bias_at, shape.parts,
+                    sums, here, by_line, by_stream * shape.parts, by_stream, bias, bias_at, shape.parts,
                     max(0, -t * shape.parts), min(runs[r, LENGTH] * total, (axes[LIMIT, last] - t) * shape.parts),
                     y, runs[r, Y],
                 )  # fmt: skip
@@ -302,6 +302,7 @@ def _spread(shape, axes, block, first_line, first_sum, lines, phases, streams, b
         by_stream, by_line, by_column = block[LINES], 1, _channels_pitch(shape, block)
     stride, limit, y_step = axes[STRIDE, last], axes[LIMIT, last], axes[Y_STEP, last]
     bias_at = group * shape.channels_out
+    whole = shape.adjoining and not shape.channels_in_lanes
     end = first_line + block[LINES]
     for r in range(n_runs):
         line = first_line
@@ -315,6 +316,14 @@ def _spread(shape, axes, block, first_line, first_sum, lines, phases, streams, b
                 t = runs[r, OUTER + a] + phases[phase, a]
                 seen = seen and t >= 0 and t < axes[LIMIT, a]
             here = first_sum + runs[r, COLUMN] * by_column + (line - first_line) * by_line
+            if seen and whole and count == shape.channels_out:
+                t, total = runs[r, LAST], stride * count
+                interleave(
+                    block[STREAMS] * count, total, block[STREAM] * count, 1, lines, line,
+                    sums, here, 0, by_stream, by_line, bias, bias_at, count,
+                    max(0, -t * count), min(runs[r, LENGTH] * total, (limit - t) * count), y, runs[r, Y],
+                )  # fmt: skip
+                seen = False
             for u in range(block[STREAMS] if seen else 0):
                 residue = streams[block[STREAM] + u, 0]
                 t = runs[r, LAST] + residue

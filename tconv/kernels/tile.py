@@ -26,7 +26,7 @@ from numba.core import cgutils
 from tconv.kernels.columns import COPY_FIELDS, FROM, INTO
 from tconv.kernels.emission import emits
 from tconv.kernels.launch import INLINED
-from tconv.kernels.vectors import INT, REGISTERS, load_vector, multiply_add, prefetch, splat, store_vector
+from tconv.kernels.vectors import INT, REGISTERS, VECTOR_BYTES, load_vector, multiply_add, prefetch, splat, store_vector
 from tconv.memory import LINE
 
 NARROW = REGISTERS == 16  # of which sums fill 12, of 32 they fill 24; the rest holds operands
