@@ -298,8 +298,8 @@ def _untimed(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], par
         lines = problem.channels_out * prod(len(phases) for phases in outer)
         most = min(lines, CHANNEL_VECTORS[0] * lanes if choice.channels_in_lanes else MOST_LINES)
         unit = lanes if choice.channels_in_lanes and most % lanes == 0 else 1
-        if problem.channels_last and not choice.channels_in_lanes and parts == 1:  # whole positions, or vectors of them
-            unit = problem.channels_out if problem.channels_out <= most else lanes
+        if problem.channels_last and not choice.channels_in_lanes and parts == 1:
+            unit = lines_at_once(problem.channels_out, lanes, most)
         for first in range(0, len(streams), MOST_STREAMS):
             reads = [reads_of.get(residue, ()) for residue, _ in streams[first : first + MOST_STREAMS]]
             if not all(phases[0].taps for phases in outer):
@@ -359,7 +359,10 @@ def predicted(problem: Problem, cut: Cut) -> float:
         gathering = each * longer * depth * min(gathered_rows(cut))
     lines = sum(group.lines for group in cut.groups)
     if problem.channels_last and cut.parts == 1:
-        writing = spreading(choice.channels_in_lanes, lanes, positions, runs, problem.channels_out, cut.rows)
+        writing = sum(
+            spreading(problem, cut, positions, runs, group.lines * group.streams, group.block_lines)
+            for group in cut.groups
+        )
     elif cut.dense and not problem.channels_last:
         writing = runs * (RATES.write_run * lines + weaving(len(cut.streams), lanes) * cut.rows)
     else:
@@ -388,14 +391,25 @@ def copying_element(problem: Problem, cut: Cut) -> float:
     return RATES.copy if cut.splits[-1] <= MOST_APART else RATES.scatter
 
 
-def spreading(side_by_side: bool, lanes: int, positions: int, runs: int, channels: int, rows: int) -> float:
+def lines_at_once(channels: int, lanes: int, most: int) -> int:
+    """Of how many lines blocks are, if channels lie side by side: all of some positions, or else vectors of them."""
+    return channels if channels <= most else min(lanes, most)
+
+
+def spreading(problem: Problem, cut: Cut, positions: int, runs: int, rows: int, block_lines: int) -> float:
     """What ``rows`` sums of each position take to be written where the channels of an output lie side by side.
 
-    If those of sums do, too, they are copied position by position; else squares of them are turned.
+    If those of sums do, too, they are copied position by position; else squares of them are turned. Where positions
+    adjoin, and a block has all their channels, these are streams of one line.
     """
-    phases, vectors = rows // channels, ceil(channels / lanes)
-    if side_by_side:
+    channels, lanes = problem.channels_out, cut.lanes
+    phases = rows // channels
+    vectors = channels // block_lines * ceil(block_lines / lanes) + ceil(channels % block_lines / lanes)
+    if cut.choice.channels_in_lanes:
         return positions * phases * (RATES.write_run + RATES.write_vector * vectors)
+    if problem.groups == 1 and cut.dense and block_lines >= channels:
+        streams = len(cut.streams)
+        return runs * (RATES.write_run * phases / streams + weaving(streams * channels, lanes) * rows)
     return runs * phases * vectors * (RATES.write_run + RATES.turn * lanes**2)
 
 

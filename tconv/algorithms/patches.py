@@ -23,6 +23,7 @@ from tconv.algorithms.cut import (
     Cut,
     copying_element,
     lanes_of,
+    lines_at_once,
     moving,
     panels_of_blocks,
     reading,
@@ -257,7 +258,11 @@ def groups_of(problem: Problem, axes: tuple[PatchedAxis, ...]) -> list[Group]:
         sums = prod(family.rows for family in families) * last.streams + prod(a.outputs for a in axes) * last.stride
         most = max(unit, sums_bytes // (tile_bytes * sums) // unit * unit)
         even_lines = ceil(lines / max(blocks, ceil(lines / most)))
-        found.append(Group(families, lines, min(lines, ceil(even_lines / unit) * unit)))
+        block_lines = min(lines, ceil(even_lines / unit) * unit)
+        if problem.channels_last:
+            at_once = lines_at_once(problem.channels_out, lanes_of(problem.dtype), block_lines)
+            block_lines -= block_lines % at_once
+        found.append(Group(families, lines, block_lines))
     return found
 
 
@@ -332,8 +337,7 @@ def predicted(problem: Problem, cut: Cut, axes: tuple[PatchedAxis, ...]) -> tupl
         moved += done + written
         writing += group.lines * (RATES.transform * vectors * moved)
         if problem.channels_last:
-            rows = group.lines * written
-            writing += spreading(False, lanes, problem.batch * cut.columns, runs, problem.channels_out, rows)
+            writing += spreading(problem, cut, columns, runs, group.lines * written, group.block_lines)
         else:
             of_lines = RATES.write_run * positions / last.outputs + weaving(len(cut.streams), lanes) * written
             writing += group.lines * runs * of_lines

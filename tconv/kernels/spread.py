@@ -45,25 +45,32 @@ def _spread(builder, vector, count, low, high, sums, at, by_line, bias, bias_at,
     ):
         first = _early(builder, number, count, lanes)
         left = builder.sub(count, first)
-        rows = []
-        for c in range(vector.count):
-            exists = builder.icmp_signed("<", INT(c), left)  # else any that does
-            line = builder.select(exists, builder.add(first, INT(c)), first)
-            row = builder.add(builder.add(at, column), builder.mul(line, by_line))
-            value = builder.load(builder.gep(bias.data, [builder.add(bias_at, line)]))
-            rows.append(add(load_vector(builder, sums.data, row, vector), splat(builder, value, vector)))
-        for n, channels in enumerate(woven(builder, rows)):
-            here = builder.add(column, INT(n))
-            place = builder.add(builder.add(to, first), builder.mul(here, step))
-            address = builder.gep(y.data, [place])
-            with builder.if_then(builder.icmp_signed("<", here, high)):
-                half = vector.count // 2  # of a register: no masked store, which can take 20 cycles
-                with builder.if_else(builder.icmp_signed("==", left, INT(half))) as (first_half, more_or_less):
-                    with first_half:
-                        lower = shuffled(builder, channels, channels, list(range(half)))
-                        store_vector(builder, lower, address, INT(0))
-                    with more_or_less:
-                        store_between(builder, channels, INT(0), left, address)
+
+        def turn(lines, first=first, left=left, column=column):
+            rows = []
+            for c in range(lines):
+                exists = builder.icmp_signed("<", INT(c), left)  # else any that does
+                line = builder.select(exists, builder.add(first, INT(c)), first)
+                row = builder.add(builder.add(at, column), builder.mul(line, by_line))
+                value = builder.load(builder.gep(bias.data, [builder.add(bias_at, line)]))
+                rows.append(add(load_vector(builder, sums.data, row, vector), splat(builder, value, vector)))
+            pieces = (
+                shuffled(builder, channels, channels, list(range(start, start + lines)))
+                for channels in woven(builder, rows)
+                for start in range(0, vector.count, lines)
+            )
+            for n, channels in enumerate(pieces):
+                here = builder.add(column, INT(n))
+                place = builder.add(builder.add(to, first), builder.mul(here, step))
+                with builder.if_then(builder.icmp_signed("<", here, high)):
+                    store_between(builder, channels, INT(0), left, builder.gep(y.data, [place]))
+
+        half = vector.count // 2
+        with builder.if_else(builder.icmp_signed("<=", left, INT(half))) as (few, many):
+            with few:
+                turn(half)
+            with many:
+                turn(vector.count)
 
 
 @emits(put_rows)
