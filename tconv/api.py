@@ -15,11 +15,11 @@ from tconv.bilinear import Arguments
 from tconv.bound import bound_function, is_as_new
 from tconv.call import check_result, compute
 from tconv.dtypes import as_array, read_dtype
-from tconv.errors import MethodError, ParameterError, shown
+from tconv.errors import ArgumentTypeError, MethodError, ParameterError, shown
 from tconv.geometry import Operator, frozen, output_size, shape_of
 from tconv.machine import configuration, team
 from tconv.measuring import measured
-from tconv.planner import check_method
+from tconv.planner import read_method
 from tconv.plans import Plan, plan_forward, plan_input_vjp, plan_weight_vjp
 from tconv.typing import Array, ArrayLike, DTypeLike, Padding, PerAxis
 
@@ -663,7 +663,7 @@ def plan(
         elements,
         None,
         None,
-        method,
+        read_method(method),
         team(threads),
     )
     return measured(found) if measure else found
@@ -703,10 +703,8 @@ def warmup(
     >>> import tconv
     >>> tconv.warmup(["float32"], methods=["scatter"])
     """
-    kinds = [read_dtype("dtypes", dtype) for dtype in dtypes]
-    names = list(ALGORITHMS) if methods is None else list(methods)
-    for name in names:
-        check_method(name)
+    kinds = [read_dtype("dtypes", dtype) for dtype in _several("dtypes", dtypes)]
+    names = ALGORITHMS if methods is None else [read_method(method) for method in _several("methods", methods)]
     steps = [(kind, name) for kind in kinds for name in names]
     for done, (kind, name) in enumerate(steps):
         if progress is not None:
@@ -735,6 +733,12 @@ def show_config() -> None:
         print(f"{name.ljust(width)}  {fact}")
 
 
+def _several(name: str, value: Any) -> Iterable[Any]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ArgumentTypeError(f"{name}: got {shown(value)}; must be a sequence, such as {shown([value])}")
+    return value
+
+
 def _forward(
     arguments: Arguments,
     output_size: Any,
@@ -757,7 +761,7 @@ def _forward(
         w.dtype,
         None if bias is None else bias.shape,
         None if bias is None else bias.dtype,
-        frozen("method", method),
+        read_method(method),
         team(threads),
     )
     check_result(plan, out, x=x, w=w, bias=bias)
@@ -779,7 +783,7 @@ def _input_vjp(
     out: Array | None,
 ) -> Array:
     g, w = as_array("g", g), as_array("w", w)
-    method = frozen("method", method)
+    method = read_method(method)
     plan = plan_input_vjp(arguments, sizes, g.shape, g.dtype, w.shape, w.dtype, method, team(threads))
     check_result(plan, out, g=g, w=w)
     return compute(plan, g, w, None, out)
@@ -795,7 +799,7 @@ def _weight_vjp(
     out: Array | None,
 ) -> Array:
     x, g = as_array("x", x), as_array("g", g)
-    method = frozen("method", method)
+    method = read_method(method)
     plan = plan_weight_vjp(arguments, sizes, x.shape, x.dtype, g.shape, g.dtype, method, team(threads))
     check_result(plan, out, x=x, g=g)
     large, small = (x, g) if arguments.operator == "conv" else (g, x)

@@ -184,7 +184,8 @@ def of_x_and_g(
     reader = _Reader.of(arguments)
     axes = len(kernel_size) if isinstance(kernel_size, tuple) else 1
     size_kernel = per_axis("kernel_size", kernel_size, max(axes, 1), lowest=0)
-    layout, layout_g = match("x", x, reader.layout, axes), match("g", g, reader.layout, axes)
+    says = f"kernel_size = {shown(kernel_size)}"
+    layout, layout_g = (match(name, shape, reader.layout, axes, says) for name, shape in (("x", x), ("g", g)))
     if layout != layout_g:
         raise ShapeError(f"g: got {len(g)} axes beside an x with {len(x)}; both must have N or none")
     batch = _batch(layout, x, axes)

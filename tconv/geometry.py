@@ -13,7 +13,7 @@ k < s and zero included; only o < 0 is an error. Integers only; no arrays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence, Set, Sized
 from dataclasses import dataclass
 from math import prod
 from operator import index
@@ -26,6 +26,7 @@ Operator = Literal["conv_transpose", "conv"]
 Sizes = tuple[int, ...]
 Pair = tuple[int, int]
 
+UNORDERED = (Set, Mapping)  # their order, if any, is not that of axes
 LIMIT = 2**62  # every size and sum of two sizes then fits the kernels' 64-bit indices
 PLANNED = 1024  # problems of which is kept what was worked out: a model has hundreds of layers, gradients two more each
 
@@ -295,9 +296,11 @@ def frozen(name: str, value: Any) -> Any:
     if kind is int or kind is str or value is None:
         return value
     if kind is not tuple and kind is not list:
+        if isinstance(value, str):  # NumPy's, or a member of an enumeration, which may print as something else
+            return str.__str__(value)
         if _is_integer(value):
             return index(value)
-        if not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
+        if not isinstance(value, Iterable) or isinstance(value, UNORDERED) or getattr(value, "ndim", 1) == 0:
             raise ArgumentTypeError(f"{name}: got {shown(value)}; must be an integer or hold integers")
     return tuple([frozen(name, item) for item in value])
 
@@ -368,7 +371,7 @@ def _items(name: str, value: Any, wanted: int, what: str, per: str = " per spati
         items = tuple(value)
     except TypeError:
         items = None
-    if items is None or isinstance(value, str):
+    if items is None or isinstance(value, (str, *UNORDERED)):
         raise ArgumentTypeError(f"{name}: got {shown(value)}; must be {what}{per}")
     if len(items) != wanted:
         values = f"{len(items)} value{'s' * (len(items) != 1)}"

@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from tconv.errors import ParameterError, shown
+from tconv.geometry import count
 
 Kernel = Literal["bilinear", "bicubic", "lanczos3"]
 
@@ -91,10 +92,9 @@ def interpolation_taps(kernel: Kernel, scale: int) -> Taps:
     >>> interpolation_taps("bilinear", 2)
     Taps(weights=array([0.25, 0.75, 0.75, 0.25]), padding=1)
     """
-    if kernel not in KERNELS:
+    if not isinstance(kernel, str) or kernel not in KERNELS:
         raise ParameterError(f"kernel: got {shown(kernel)}; must be one of {', '.join(map(repr, KERNELS))}")
-    if scale < 1:
-        raise ParameterError(f"scale: got {scale}; must be an integer >= 1")
+    scale = count("scale", scale)
     function, half_width = KERNELS[kernel]
     # The middle of an input's outputs, counted from its first one: a half for an even scale.
     middle = (scale - 1) / 2

@@ -15,7 +15,7 @@ from tconv.geometry import Sizes, count, frozen, shape_of
 from tconv.machine import team
 from tconv.measuring import measured
 from tconv.memory import keeping
-from tconv.planner import check_method
+from tconv.planner import read_method
 from tconv.plans import Plan, plan_forward
 from tconv.typing import Array, ArrayLike, DTypeLike, Padding, PerAxis
 
@@ -43,11 +43,10 @@ class _Layer:
         self._bias = None if bias is None else _own("bias", bias)
         self._arguments = arguments
         self._output_size = output_size
-        self._method = frozen("method", method)
+        self._method = read_method(method)
         self._threads = None if threads is None else count("threads", threads)
         bias_shape = None if self._bias is None else self._bias.shape
         check_kernel(arguments, self._w.shape, bias_shape, output_size)
-        check_method(self._method)
         self._forget()
 
     @property

@@ -78,8 +78,11 @@ def parse(name: str, pattern: object, letters: str, needed: str = "") -> Layout:
     return Layout(before, after)
 
 
-def match(name: str, shape: Sizes, layout: Layout, axes: int) -> Layout:
-    """The layout that ``shape`` has: ``layout``, or ``layout`` without N if the array has one axis fewer."""
+def match(name: str, shape: Sizes, layout: Layout, axes: int, says: str = "w") -> Layout:
+    """The layout that ``shape`` has: ``layout``, or ``layout`` without N if the array has one axis fewer.
+
+    The message tells who ``says`` that there are so many spatial ``axes``.
+    """
     unbatched = layout.unbatched()
     if len(shape) == len(layout.letters) + axes:
         return layout
@@ -90,7 +93,7 @@ def match(name: str, shape: Sizes, layout: Layout, axes: int) -> Layout:
         allowed += f", or {len(unbatched.letters) + axes} without N,"
     raise ShapeError(
         f"{name}: got shape {shown(shape)} with {len(shape)} axes; must have {allowed} for layout "
-        f"'{layout}' and {axes} spatial ax{'is' if axes == 1 else 'es'}"
+        f"'{layout}' and {axes} spatial ax{'is' if axes == 1 else 'es'}, as {says} says"
     )
 
 

@@ -44,12 +44,13 @@ def candidates(problem: Problem, threads: int) -> tuple[Candidate, ...]:
     return tuple(_ask(name, problem, threads) for name in ALGORITHMS)
 
 
-def check_method(method: object) -> None:
-    """Raise unless ``method`` is "auto" or an algorithm's name."""
+def read_method(method: object) -> str:
+    """``method`` as a plain word, which is "auto" or an algorithm's name."""
     if not isinstance(method, str):
         raise ArgumentTypeError(f"method: got {shown(method)}; must be 'auto' or the name of an algorithm")
     if method != "auto" and method not in ALGORITHMS:
         raise MethodError(f"method: got {shown(method)}; must be 'auto' or one of {', '.join(map(repr, ALGORITHMS))}")
+    return str.__str__(method)
 
 
 def rank(method: str, asked: tuple[Candidate, ...], calls: int = 1) -> tuple[str, ...]:

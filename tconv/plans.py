@@ -15,7 +15,7 @@ from tconv.dtypes import can_be_written, check, computed_in, result_dtype
 from tconv.errors import TooLargeError, shown
 from tconv.geometry import LIMIT, PLANNED, Problem, Sizes
 from tconv.layout import View
-from tconv.planner import LAYER_CALLS, Candidate, candidates, check_method, rank
+from tconv.planner import LAYER_CALLS, Candidate, candidates, rank
 from tconv.taps import multiplications
 
 _PREFIXES = (
@@ -182,7 +182,6 @@ def _promote(dtypes: dict[str, np.dtype[Any]]) -> np.dtype[Any]:
 
 def _plan(function: str, roles: Roles, dtype: np.dtype[Any], method: str, threads: int, layer: bool = False) -> Plan:
     """Ask all algorithms, choose one, and write down how operands become what it sees."""
-    check_method(method)
     if prod(roles.y.shape) >= LIMIT:
         raise TooLargeError(f"x, w: got shapes whose result is {roles.y.shape}; must have < 2**62 elements")
     empty = 0 in roles.x.split or 0 in roles.w.split or 0 in roles.y.split

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tconv.api import conv_transpose
+from tconv.dtypes import as_array
 from tconv.errors import DtypeError, ShapeError
+from tconv.geometry import count
 from tconv.interpolation import Kernel, Taps, interpolation_taps
 
 
@@ -41,6 +43,8 @@ def upscale(image: np.ndarray, scale: int = 2, kernel: Kernel = "bicubic", *, th
 
     Raises
     ------
+    tconv.errors.ArgumentTypeError
+        `image` is not an array, `scale` not an integer.
     tconv.errors.DtypeError
         The dtype is not one of uint8, uint16, float32, float64.
     tconv.errors.ShapeError
@@ -55,6 +59,7 @@ def upscale(image: np.ndarray, scale: int = 2, kernel: Kernel = "bicubic", *, th
     array([[  0,  25,  75, 100],
            [  0,  25,  75, 100]], dtype=uint8)
     """
+    image, scale = as_array("image", image), count("scale", scale)
     _check(image)
     planes = _planes(image)
     has_opacity = len(planes) in (2, 4)

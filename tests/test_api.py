@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from enum import Enum
 from fractions import Fraction
 from typing import Any
 
@@ -368,6 +369,20 @@ def test_arguments_may_be_any_sequences_of_integers():
     for two in (np.array([2, 1]), [2, 1], (np.int8(2), np.int64(1)), range(2, 0, -1)):
         y = tconv.conv_transpose(x, w, stride=two, padding=[[1, 0], (0, 1)], output_padding=np.int16(1))
         assert np.array_equal(y, wanted)
+
+
+class Word(str, Enum):
+    METHOD, PADDING, LAYOUT, KERNEL_LAYOUT, ACCURACY = "scatter", "same", "NC...", "IO...", "direct"
+
+
+@pytest.mark.parametrize("kind", [np.str_, Word])
+def test_words_may_be_strings_of_any_kind(kind):
+    x, w, _ = operands("int64")
+    words = {word.name.lower(): kind(word.value) for word in Word}
+    wanted = tconv.conv_transpose(x, w, padding="same")
+    assert np.array_equal(tconv.conv_transpose(x, w, **words), wanted)
+    assert np.array_equal(tconv.ConvTranspose(w, **words)(x), wanted)
+    assert tconv.plan(x.shape, w.shape, **words).choice == "scatter"
 
 
 def test_warmup_runs_every_algorithm_and_tells():

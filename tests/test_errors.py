@@ -149,6 +149,8 @@ WRONG = [
     (up, (X, W), {"stride": (2, 2.5)}, Kind, r"stride: got 2\.5; must be an integer"),
     (up, (X, W), {"stride": None}, Kind, r"stride: got None; must be an integer or one per spatial axis"),
     (up, (X, W), {"stride": "2"}, Kind, r"stride: got '2'; must be an integer"),
+    (up, (X, W), {"stride": {2, 1}}, Kind, r"stride: got \{1, 2\}; must be an integer"),
+    (up, (X, W), {"padding": {2: 1, 1: 2}}, Kind, r"padding: got \{2: 1, 1: 2\}; must be an integer"),
     (up, (X, W), {"stride": Fraction(2)}, Kind, r"stride: got Fraction\(2, 1\); must be an integer"),
     (up, (X, W), {"dilation": 0}, Parameter, r"dilation: got 0 for spatial axis 0; must be an integer >= 1"),
     (down, (X, V), {"dilation": (1, 0)}, Parameter, r"dilation: got 0 for spatial axis 1"),
@@ -274,7 +276,7 @@ WRONG = [
         r"method: got 'im2col'; must be 'auto' or one of 'polyphase'",
     ),
     (up, (X, W), {"method": 1}, Kind, r"method: got 1; must be 'auto' or the name of an algorithm"),
-    (up, (X, W), {"method": ["auto"]}, Kind, r"method: got \('auto',\); must be"),
+    (up, (X, W), {"method": ["auto"]}, Kind, r"method: got \['auto'\]; must be"),
     (
         up,
         (X, W),
@@ -379,7 +381,7 @@ WRONG = [
         r"g: axis 2 has size 10; must be 6, .*conv",
     ),
     (by_w, (X, G), {"kernel_size": (4, 3)}, Shape, r"g: axis 2 has size 10; must be 11"),
-    (by_w, (X, G), {"kernel_size": 3}, Shape, r"x: got shape .* with 4 axes; must have 3, or 2 without N"),
+    (by_w, (X, G), {"kernel_size": 3}, Shape, r"x: got .* 4 axes; must have 3, .* as kernel_size = 3 says"),
     (
         by_w,
         (X, G[0]),
@@ -457,6 +459,7 @@ WRONG = [
         r"input_size: got \(3, 3\) with 2 values; .*here 3",
     ),
     (tconv.output_size, ((), ()), {}, Parameter, r"input_size, kernel_size: got no spatial axis"),
+    (tconv.output_size, ({3, 4}, 3), {}, Kind, r"input_size: got \{3, 4\}; must be an integer or one per spatial axis"),
     (tconv.output_size, (3.0, 3), {}, Kind, r"input_size: got 3\.0"),
     (
         tconv.output_size,
@@ -472,6 +475,16 @@ WRONG = [
         errors.DtypeError,
         r"dtypes: got 'float128x'; must be a NumPy dtype",
     ),
+    (tconv.warmup, ("float32",), {}, Kind, r"dtypes: got 'float32'; must be a sequence, such as \['float32'\]"),
+    (tconv.warmup, (np.float32,), {}, Kind, r"dtypes: got <class 'numpy.float32'>; must be a sequence"),
+    (
+        tconv.warmup,
+        (),
+        {"methods": "scatter"},
+        Kind,
+        r"methods: got 'scatter'; must be a sequence",
+    ),
+    (tconv.plan, (X.shape, W.shape), {"method": ["auto"]}, Kind, r"method: got \['auto'\]; must be 'auto' or the name"),
     (tconv.warmup, (), {"methods": ["im2col"]}, errors.MethodError, r"method: got 'im2col'"),
 ]
 

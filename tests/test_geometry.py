@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from itertools import product
 
 import numpy as np
@@ -177,12 +178,18 @@ def test_transposes_pair_the_same_indices(i, k, s, d, crop):
     assert weight_vjp_axis("conv", down) == weight_vjp_axis("conv_transpose", up)
 
 
+class Word(str, Enum):
+    SAME = "same"
+
+
 def test_frozen_does_not_confuse_what_compares_equal():
     assert frozen("stride", [np.int64(2), 3]) == (2, 3)
     assert type(frozen("stride", np.int64(2))) is int
     assert frozen("padding", [[1, 2], (3, 4)]) == ((1, 2), (3, 4))
-    assert frozen("padding", "same") == "same"
-    for slip in (True, 2.0, np.float32(2), np.True_, [True, 1], 1j, object()):
+    for word in ("same", np.str_("same"), Word.SAME):
+        assert frozen("padding", word) == "same"
+        assert type(frozen("padding", word)) is str
+    for slip in (True, 2.0, np.float32(2), np.True_, [True, 1], 1j, object(), {2, 1}, frozenset([2]), {2: 1}):
         with pytest.raises(errors.ArgumentTypeError, match="stride"):
             frozen("stride", slip)
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from tconv.errors import DtypeError, ParameterError, ShapeError
+from tconv.errors import ArgumentTypeError, DtypeError, ParameterError, ShapeError
 from tconv.interpolation import KERNELS, interpolation_taps
 from tconv.upscale import upscale
 
@@ -218,6 +218,11 @@ def test_picture_may_lie_anyhow_in_memory():
             ParameterError,
             "kernel: got 'cubic'; must be one of 'bilinear'",
         ),
+        (np.zeros((3, 3)), {"kernel": ["bicubic"]}, ParameterError, r"kernel: got \['bicubic'\]; must be one of"),
+        (np.zeros((3, 3)), {"scale": 2.0}, ArgumentTypeError, r"scale: got 2\.0; must be an integer >= 1"),
+        (np.zeros((3, 3)), {"scale": "2"}, ArgumentTypeError, "scale: got '2'; must be an integer >= 1"),
+        ([[1, 2]], {}, DtypeError, "image: got dtype int64; must be uint8, uint16"),
+        (None, {}, ArgumentTypeError, "image: got None; must be an array"),
         (np.zeros((3, 3)), {"scale": 0}, ParameterError, "scale: got 0; must be an integer >= 1"),
         (np.zeros((3, 3), int), {}, DtypeError, "image: got dtype int64; must be uint8, uint16"),
         (np.zeros((3, 3), bool), {}, DtypeError, "image: got dtype bool"),
