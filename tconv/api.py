@@ -14,7 +14,7 @@ from tconv.algorithms.fft import FEW_TAPS
 from tconv.bilinear import Arguments
 from tconv.bound import bound_function, is_as_new
 from tconv.call import check_result, compute
-from tconv.dtypes import as_array, read_dtype
+from tconv.dtypes import as_array, promoted_as, read_dtype
 from tconv.errors import ArgumentTypeError, MethodError, ParameterError, shown
 from tconv.geometry import Operator, frozen, output_size, shape_of
 from tconv.machine import configuration, team
@@ -116,9 +116,9 @@ def conv_transpose(
     Returns
     -------
     numpy.ndarray, shape ``(batch, channels_out, *size_out)`` in the default layout
-        Of the dtype to which NumPy promotes x, w and bias. float16 is accumulated in float32, integers wrap
-        around, object arrays (of `fractions.Fraction`, SymPy expressions, ints of any size) are computed
-        exactly.
+        Of the dtype to which NumPy promotes x, w and bias; a bias that is a Python number makes it no wider.
+        float16 is accumulated in float32, integers wrap around, object arrays (of `fractions.Fraction`, SymPy
+        expressions, ints of any size) are computed exactly.
 
     Raises
     ------
@@ -750,8 +750,10 @@ def _forward(
     out: Array | None,
 ) -> Array:
     x, w = as_array("x", x), as_array("w", w)
+    bias_dtype = None
     if bias is not None:
-        bias = as_array("bias", bias)
+        given, bias = bias, as_array("bias", bias)
+        bias_dtype = promoted_as(given, bias)
     plan = plan_forward(
         arguments,
         output_size,
@@ -760,7 +762,7 @@ def _forward(
         w.shape,
         w.dtype,
         None if bias is None else bias.shape,
-        None if bias is None else bias.dtype,
+        bias_dtype,
         read_method(method),
         team(threads),
     )

@@ -44,6 +44,9 @@ _ADVICE = {
     "fields": "take one field of the structured array",
 }
 
+Promoted = np.dtype[Any] | type
+"""A dtype, or the type of a Python number, which is no wider than what it meets."""
+
 _CPU = {1, 3, 11}  # DLPack's numbers of memory that the CPU reads: its own, and pinned for CUDA and ROCm
 
 
@@ -68,13 +71,25 @@ def read_dtype(name: str, value: Any) -> np.dtype[Any]:
     return dtype
 
 
-def result_dtype(dtypes: Iterable[np.dtype[Any]]) -> np.dtype[Any]:
+def promoted_as(value: Any, array: Array) -> Promoted:
+    """As what ``value``, of which ``array`` was made, takes part in promotion.
+
+    >>> promoted_as([1.0], np.array([1.0])), promoted_as(1.0, np.array(1.0))
+    (dtype('float64'), <class 'float'>)
+    """
+    return type(value) if type(value) in (int, float, complex) and not array.dtype.hasobject else array.dtype
+
+
+def result_dtype(dtypes: Iterable[Promoted]) -> np.dtype[Any]:
     """NumPy's promotion, in native byte order.
 
     >>> result_dtype([np.dtype(">i4"), np.dtype("float32")])
     dtype('float64')
+    >>> result_dtype([np.dtype("float32"), float])
+    dtype('float32')
     """
-    native: np.dtype[Any] = np.dtype(np.result_type(*dtypes).name)
+    kinds = [one() if isinstance(one, type) else one for one in dtypes]
+    native: np.dtype[Any] = np.dtype(np.result_type(*kinds).name)
     return native
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from tconv.bilinear import Arguments, check_kernel
 from tconv.bound import BoundLayer, bound_layer
 from tconv.call import Packed, check_result, prepare, run
-from tconv.dtypes import as_array, check, read_dtype
+from tconv.dtypes import as_array, check, promoted_as, read_dtype
 from tconv.geometry import Sizes, count, frozen, shape_of
 from tconv.machine import team
 from tconv.measuring import measured
@@ -41,6 +41,7 @@ class _Layer:
     ) -> None:
         self._w = _own("w", w)
         self._bias = None if bias is None else _own("bias", bias)
+        self._bias_dtype = None if self._bias is None else promoted_as(bias, self._bias)
         self._arguments = arguments
         self._output_size = output_size
         self._method = read_method(method)
@@ -156,7 +157,7 @@ class _Layer:
             self._w.shape,
             self._w.dtype,
             None if bias is None else bias.shape,
-            None if bias is None else bias.dtype,
+            self._bias_dtype,
             self._method,
             threads,
             layer=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import isfinite, prod
@@ -11,7 +12,7 @@ import numpy as np
 
 from tconv.algorithms.cost import Cost
 from tconv.bilinear import Arguments, Roles, of_g_and_w, of_x_and_g, of_x_and_w
-from tconv.dtypes import can_be_written, check, computed_in, result_dtype
+from tconv.dtypes import Promoted, can_be_written, check, computed_in, result_dtype
 from tconv.errors import TooLargeError, shown
 from tconv.geometry import LIMIT, PLANNED, Problem, Sizes
 from tconv.layout import View
@@ -112,13 +113,13 @@ def plan_forward(
     w: Sizes,
     w_dtype: np.dtype[Any],
     bias: Sizes | None,
-    bias_dtype: np.dtype[Any] | None,
+    bias_dtype: Promoted | None,
     method: str,
     threads: int,
     layer: bool = False,
 ) -> Plan:
     """The plan of `conv_transpose` or `conv`, or a layer of either, for operands of these shapes and dtypes."""
-    dtypes = {"x": x_dtype, "w": w_dtype}
+    dtypes: dict[str, Promoted] = {"x": x_dtype, "w": w_dtype}
     if bias_dtype is not None:
         dtypes["bias"] = bias_dtype
     dtype = _promote(dtypes)
@@ -174,9 +175,10 @@ def quantity(value: float, unit: str) -> str:
     return f"{value:.3g} {unit}"
 
 
-def _promote(dtypes: dict[str, np.dtype[Any]]) -> np.dtype[Any]:
+def _promote(dtypes: Mapping[str, Promoted]) -> np.dtype[Any]:
     for name, dtype in dtypes.items():
-        check(name, dtype)
+        if isinstance(dtype, np.dtype):
+            check(name, dtype)
     return result_dtype(dtypes.values())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from array import array as machine_array
 from decimal import Decimal
 from fractions import Fraction
@@ -90,9 +91,25 @@ def test_object_results_hold_no_gaps():
     ]
 
 
-def test_python_numbers_as_bias_take_part_as_arrays_do():
+def test_numpy_s_numbers_and_lists_as_bias_take_part_as_arrays_do():
     assert compute(np.ones(2, "f4"), np.ones(1, "f4"), bias=np.float32(2)).dtype == np.float32
     assert compute(np.ones(2, "f4"), np.ones(1, "f4"), bias=[2]).dtype == np.float64
+
+
+@pytest.mark.parametrize("bias", [3, 0.1, 2 - 1j])
+@pytest.mark.parametrize("dtype", NUMERIC)
+def test_a_python_number_as_bias_is_no_wider_than_what_it_meets(dtype, bias):
+    """As in NumPy's own sums; its bits are those of the number in the result's dtype."""
+    x, w = np.zeros(3, dtype), np.ones(1, dtype)
+    wanted = np.zeros(5, dtype) + bias
+    layer = tconv.ConvTranspose(w, bias, stride=2, layout="...")
+    for y in (compute(x, w, bias=bias), layer(x), pickle.loads(pickle.dumps(layer))(x)):
+        assert y.dtype == wanted.dtype
+        assert np.array_equal(y, wanted)
+
+
+def test_an_integer_of_any_size_as_bias_makes_objects():
+    assert compute(np.ones(1, "i4"), np.ones(1, "i4"), bias=2**70).tolist() == [2**70 + 1]
 
 
 X = np.arange(12, dtype="f8").reshape(3, 4) + 0.5
