@@ -14,7 +14,9 @@ from skimage import data
 import tconv
 from tconv import cli
 from tconv.cli.picture import Picture, read_picture, write_picture
+from tconv.cli.png import COLOUR_TYPES, HEADER, SIGNATURE
 from tconv.upscale import upscale
+from tests.test_png import chunk
 
 
 @pytest.fixture
@@ -242,3 +244,21 @@ def test_upscale_refuses_what_would_lose_something(run, tmp_path):
         assert expected in said
         assert said.count("\n") == 1
     assert {path.name for path in tmp_path.iterdir()} == {"a.png", "b.png", "c.png"}
+
+
+def test_broken_pictures_get_one_line(run, tmp_path):
+    """Readers raise errors of their own, and of every kind."""
+    empty, huge, floats = (tmp_path / name for name in ("empty.tif", "huge.png", "floats.tif"))
+    empty.write_bytes(b"II*\0garbage garbage")
+    header = HEADER.pack(30000, 30000, 8, COLOUR_TYPES[3], 0, 0, 0)
+    huge.write_bytes(SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", b""))
+    Image.fromarray(RGB[..., 0].astype("f4")).save(floats)
+    for path, reason in {
+        empty: "the TIFF holds no picture",
+        huge: "Image size (900000000 pixels) exceeds limit",
+        floats: "F-type pixels of 32 bits",
+    }.items():
+        status, printed, said = run("upscale", path)
+        assert (status, printed) == (2, "")
+        assert said.startswith(f"tconv upscale: {path}: cannot be read as a picture ({reason}")
+        assert said.count("\n") == 1

@@ -101,6 +101,9 @@ WHOLE = encoded(PIXELS, 2, (0,))
         (WHOLE[:-20], "cut short"),
         (WHOLE[:60] + b"!" + WHOLE[61:], "damaged"),
         (WHOLE[:33] + chunk(b"IDAT", zlib.compress(b"\0" * 5)), "its size is not that of its pixels"),
+        (WHOLE[:33] + chunk(b"IDAT", b"not compressed"), "damaged: .* decompressing"),
+        (WHOLE[:8] + chunk(b"IHDR", WHOLE[16:29] + b"!") + WHOLE[33:], "its header has 14 bytes, not 13"),
+        (WHOLE[:33] + chunk(b"IDAT", zlib.compress(b"\7" * 75)), "a row has prediction 7, and the last is 4"),
     ],
 )
 def test_says_what_it_cannot_read(tmp_path, content, words):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.util import find_spec
+from logging import CRITICAL, getLogger
 from pathlib import Path
 
 import numpy as np
@@ -53,8 +54,9 @@ def read_picture(path: Path) -> Picture:
             return Picture(*read_png(path))
         deep = _read_deep_tiff(path) if path.suffix.lower() in TIFF else None
         return deep or _read_with_pillow(path)
-    except (OSError, ValueError, SyntaxError) as error:
-        raise PictureError(f"{path}: cannot be read as a picture ({error})") from error
+    except Exception as error:  # whatever it is that readers raise of a broken file
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PictureError(f"{path}: cannot be read as a picture ({reason})") from error
 
 
 def check_can_hold(path: Path, picture: Picture) -> None:
@@ -93,7 +95,7 @@ def _read_with_pillow(path: Path) -> Picture:
         profile = image.info.get("icc_profile")
         if image.mode not in ("L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I;16L"):
             if image.mode in ("I", "F"):
-                raise PictureError(f"{path}: has {image.mode}-type pixels of 32 bits; 8 and 16 bits can be enlarged")
+                raise ValueError(f"{image.mode}-type pixels of 32 bits; 8 and 16 bits can be enlarged")
             opacity = "A" if image.has_transparency_data else ""
             image = image.convert(("L" if image.mode in ("1", "La") else "RGB") + opacity)
         elif image.has_transparency_data and not image.mode.endswith("A"):
@@ -115,7 +117,10 @@ def _read_deep_tiff(path: Path) -> Picture | None:
     """A TIFF with 16 bits of colour, which Pillow cannot hold; None for any other."""
     import tifffile
 
+    getLogger("tifffile").setLevel(CRITICAL)  # what is wrong is said once
     with tifffile.TiffFile(path) as file:
+        if not file.pages:
+            raise ValueError("the TIFF holds no picture")
         page = file.pages[0]
         if page.dtype != np.uint16 or page.samplesperpixel == 1:
             return None

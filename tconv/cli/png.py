@@ -18,7 +18,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type; type 3, a palette, has 8 bits at most
 COLOUR_TYPES = {channels: colour_type for colour_type, channels in CHANNELS.items()}
 HEADER = struct.Struct(">IIBBBBB")  # width, height, bits, colour type, compression, filter, interlace
-UP = 2
+UP, PAETH = 2, 4  # predictions; the latter is the last
 
 
 def is_deep_colour(path: Path) -> bool:
@@ -45,9 +45,11 @@ def read_png(path: Path) -> tuple[np.ndarray, bytes | None]:
     header = None
     for name, content in _chunks(path.read_bytes()):
         if name == b"IHDR":
+            if len(content) != HEADER.size:
+                raise ValueError(f"the PNG is damaged: its header has {len(content)} bytes, not {HEADER.size}")
             header = HEADER.unpack(content)
         elif name == b"iCCP":
-            profile = zlib.decompress(content[content.index(b"\0") + 2 :])
+            profile = _decompressed(content[content.index(b"\0") + 2 :])
         elif name == b"tRNS":
             raise ValueError(
                 "a PNG with 16 bits and a transparent colour cannot be read; save it with an opacity channel"
@@ -60,11 +62,14 @@ def read_png(path: Path) -> tuple[np.ndarray, bytes | None]:
     if interlaced:
         raise ValueError("interlaced PNGs with 16 bits of colour cannot be read; save it without interlacing")
     pixel = 2 * CHANNELS[colour_type]
-    rows = np.frombuffer(zlib.decompress(data), np.uint8)
+    rows = np.frombuffer(_decompressed(data), np.uint8)
     if rows.size != height * (1 + width * pixel):
         raise ValueError("the PNG is damaged: its size is not that of its pixels")
+    rows = rows.reshape(height, -1)
+    if rows[:, 0].max() > PAETH:
+        raise ValueError(f"the PNG is damaged: a row has prediction {rows[:, 0].max()}, and the last is {PAETH}")
     pixels = np.empty((height, width * pixel), np.uint8)
-    _undo_predictions(rows.reshape(height, -1), pixel, pixels)
+    _undo_predictions(rows, pixel, pixels)
     return pixels.view(">u2").reshape(height, width, -1).astype(np.uint16), profile
 
 
@@ -100,6 +105,13 @@ def _chunks(file: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += 12 + size
 
 
+def _decompressed(data: bytes | bytearray) -> bytes:
+    try:
+        return zlib.decompress(data)
+    except zlib.error as error:
+        raise ValueError(f"the PNG is damaged: {error}") from error
+
+
 @numba.njit(cache=True, nogil=True)
 def _undo_predictions(rows: np.ndarray, pixel: int, pixels: np.ndarray) -> None:
     """Add the predictions back: ``rows[:, 0]`` says which, ``pixel`` is how many bytes a pixel has."""
@@ -113,11 +125,11 @@ def _undo_predictions(rows: np.ndarray, pixel: int, pixels: np.ndarray) -> None:
             guess = 0
             if prediction == 1:
                 guess = left
-            elif prediction == 2:
+            elif prediction == UP:
                 guess = above
             elif prediction == 3:
                 guess = (left + above) // 2
-            elif prediction == 4:  # Paeth: the neighbour nearest to left + above - corner
+            elif prediction == PAETH:  # the neighbour nearest to left + above - corner
                 to_left, to_above = abs(above - corner), abs(left - corner)
                 to_corner = abs(left + above - 2 * corner)
                 if to_left <= to_above and to_left <= to_corner:
