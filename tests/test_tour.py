@@ -13,7 +13,7 @@ from PIL import Image
 from rich.console import Console
 
 from tconv.algorithms import ALGORITHMS
-from tconv.cli import checks, document, photograph, tour
+from tconv.cli import cases, checks, document, photograph, tour
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +57,8 @@ def test_writes_the_photograph(shown, folder):
 
 
 def test_every_algorithm_has_a_row(shown):
-    assert {name for name, _ in checks.rows()} == set(ALGORITHMS)
-    for name, operator in checks.rows():
+    assert {name for name, _ in cases.rows()} == set(ALGORITHMS)
+    for name, operator in cases.rows():
         cells = [line.replace("|", " ").split() for line in shown.stdout.splitlines()]
         (counts,) = (row[2:] for row in cells if row[:2] == [name, operator])
         assert len(counts) == len(checks.CHECKS)
@@ -121,7 +121,7 @@ def test_results_that_change_with_the_threads_are_noticed(name, monkeypatch):
 
 def test_a_failed_check_is_named_and_ends_with_status_1(monkeypatch, capsys):
     monkeypatch.setitem(ALGORITHMS, "scatter", spoiled("scatter", twice_at_the_origin))
-    monkeypatch.setattr(checks, "rows", lambda: [("scatter", "conv_transpose")])
+    monkeypatch.setattr(cases, "rows", lambda: [("scatter", "conv_transpose")])
     monkeypatch.setattr(checks, "CHECKS", {"floats": checks.floats})
     monkeypatch.setattr("tconv.cli.compiling.compile_kernels", lambda console: None)
     monkeypatch.setattr("tconv.cli.speed.show", lambda console: None)

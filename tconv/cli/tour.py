@@ -28,14 +28,14 @@ def run(arguments: Sequence[str] = ()) -> int:
     start = perf_counter()
     with status(console, "loading"):
         # SymPy and Numba take a second, in which there should be something to see.
-        from tconv.cli import checks, document, photograph, speed
+        from tconv.cli import document, photograph, speed, table
         from tconv.cli.compiling import compile_kernels
 
     compile_kernels(console)
     console.rule("1. The document's example")
     agreed = [document.show(console)]
     console.rule("2. Every algorithm against the exact expansion")
-    agreed.append(checks.show(console))
+    agreed.append(table.show(console))
     console.rule("3. The speed of this machine")
     speed.show(console)
     console.rule("4. A photograph")

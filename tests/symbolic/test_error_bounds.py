@@ -15,7 +15,8 @@ from symbolic import cook_toom
 from symbolic.error_bounds import bilinear_error_bound, error_bound, gamma, prove_error_bound
 from symbolic.theorem import Refuted
 from tconv.algorithms.patches import loss, patched
-from tconv.cli import checks
+from tconv.cli import bounds
+from tconv.cli import cases as checked
 from tconv.geometry import Axis
 from tests import cases, problems
 
@@ -51,9 +52,9 @@ def test_it_is_the_bound_of_the_numeric_tests(case, operator, dtype):
 
 @pytest.mark.parametrize("operator", ["conv_transpose", "conv"])
 def test_it_is_the_bound_of_the_command_line(operator):
-    for case in checks.BOX[::5] + checks.CHOSEN[:4]:
-        x, w, _ = checks._integers(operator, case)
-        bound = checks._rounding_bound(operator, case)
+    for case in checked.BOX[::5] + checked.CHOSEN[:4]:
+        x, w, _ = checked.integers(operator, case)
+        bound = bounds.direct(operator, case)
         exact = error_bound(x, w, operator=operator, layout="NC...", **case.keywords(operator))
         assert [Rational(entry) for entry in bound.flat] == [exact[index] for index in np.ndindex(bound.shape)]
 
