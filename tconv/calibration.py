@@ -126,13 +126,13 @@ def ways(problem: Problem, threads: int) -> Iterator[Way]:
 
     for one in cut.cuts(problem):
         yield from of_engine(
-            str(one.choice), scheme.tabulate(problem, one, threads), partial(cut.predicted, problem, one)
+            str(one.choice), scheme.scheme_of(problem, one, threads), partial(cut.predicted, problem, one)
         )
     for way in patches.ways(problem):
         name = "winograd " + " x ".join(str(axis.outputs) for axis in way.axes)
         chunks = patches.row_chunks(problem, way, threads)
         yield from of_engine(
-            name, patch_tables.tabulate(problem, way, chunks, threads), partial(_winograd, problem, way)
+            name, patch_tables.scheme_of(problem, way, chunks, threads), partial(_winograd, problem, way)
         )
     for name in ("overlap_add", "depthwise", "col2im", "fft"):
         algorithm = ALGORITHMS[name]

@@ -14,7 +14,7 @@ from tconv import calibration
 from tconv.algorithms import engine, polyphase, scheme
 from tconv.algorithms.cut import _segmented, best_block, cuts
 from tconv.algorithms.rates import RATES
-from tconv.algorithms.scheme import tabulate
+from tconv.algorithms.scheme import scheme_of
 from tconv.geometry import Axis
 from tconv.kernels import columns
 from tconv.memory import flat
@@ -36,7 +36,7 @@ from tests.strategies import small_problems
 def computed(p, cut, operands, threads, y=None):
     """What the engine gives with a cut of our choice."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(polyphase, "scheme", lambda problem, _: tabulate(problem, cut, threads))
+        patch.setattr(polyphase, "scheme", lambda problem, _: scheme_of(problem, cut, threads))
         return answer("polyphase", p, operands, threads, y)
 
 
@@ -150,7 +150,7 @@ def test_threads_change_no_bit_where_they_change_panels():
     operands = random_floats(p, 0)
     changed = []
     for cut in cuts(p):
-        alone, shared = ({*tabulate(p, cut, threads).sections[:, columns.READ_COUNT]} for threads in (1, 2))
+        alone, shared = ({*scheme_of(p, cut, threads).tables.sections[:, columns.READ_COUNT]} for threads in (1, 2))
         changed.append(alone != shared)
         np.testing.assert_array_equal(*(computed(p, cut, operands, threads) for threads in (1, 2)))
     assert any(changed)
@@ -162,7 +162,7 @@ def test_inputs_with_channels_last_are_read_where_they_lie():
     last = replace(p, channels_last=True)
     for cut in cuts(last):
         assert cut.copied(channels_last=True) != cut.choice.channels_in_lanes
-        found = tabulate(last, cut, 1)
+        found = scheme_of(last, cut, 1)
         x = channels_last(np.zeros(shapes(p)[0], "f4"))
         source = engine._source(found, flat(x)[1], 1)
         assert (source.copying is None) == cut.choice.channels_in_lanes
@@ -183,7 +183,7 @@ def test_pointwise_axes(operator, x_apart, y_apart):
     for cut, threads in product(cuts(p), (1, 2)):
         got = computed(p, cut, operands, threads, y)
         np.testing.assert_array_equal(got, want, err_msg=f"{cut.choice}")
-        job = engine._placed(tabulate(p, cut, 1), flat(operands.x)[1], flat(y)[1], 1)
+        job = engine._placed(scheme_of(p, cut, 1), flat(operands.x)[1], flat(y)[1], 1)
         copied = cut.copied(p.channels_last) or x_apart == 6
         whole = y_apart not in (4, 5) and (copied or x_apart not in (4, 5))
         assert job.same[2][columns.COUNT, -1] == (4 * 7 if whole else 7)
@@ -210,7 +210,7 @@ def test_large_strides(stride, size, groups, apart):
     places = ["images", "groups", "channels", "lines", "positions"]
     x = spread_out(operands.x, None if apart == "nothing" else places.index(apart))
     check(p, threads=(1, 2), operands=operands._replace(x=x))
-    copying = engine._source(tabulate(p, next(iter(cuts(p))), 1), flat(x)[1], 1).copying
+    copying = engine._source(scheme_of(p, next(iter(cuts(p))), 1), flat(x)[1], 1).copying
     assert (copying is None) == (stride == 4 and apart != "positions")
     if stride > 4:
         whole = size % stride == 0 and apart not in ("lines", "positions", "groups" if groups > 1 else "")

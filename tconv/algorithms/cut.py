@@ -148,6 +148,10 @@ class Cut:
         neighbours = tuple((self.axes[-1].ends[0], part) for part in range(span))
         return span if self.choice.rows_shared and last == {(neighbours,)} else 1
 
+    def begins(self, part: int) -> bool:
+        """Whether the row of a panel for this part of the last axis is not filled with the one before."""
+        return part % self.window == 0
+
     @property
     def steps(self) -> tuple[int, ...]:
         """From one position to the next along each axis of a copy."""

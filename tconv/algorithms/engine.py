@@ -38,7 +38,7 @@ def cost(problem: Problem, scheme: Scheme, threads: int) -> Cost:
     scratch = (scheme.sums_size + scheme.panel_size) * itemsize + scheme.most_copies * columns.COPY_FIELDS * 8
     workspace = copied + threads * scratch
     moved = int(sum(sizes)) * itemsize + 2 * copied + scheme.packed_size * itemsize
-    packing = RATES.start_pack + (_transforming(problem) if scheme.matrices else RATES.pack) * scheme.packed_size
+    packing = RATES.start_pack + (_transforming(problem) if scheme.transformed else RATES.pack) * scheme.packed_size
     return Cost(operations, moved, workspace, 1e-9 * scheme.cut.time, threads, 1e-9 * packing)
 
 
@@ -55,17 +55,18 @@ def prepare(scheme: Scheme, w: np.ndarray, threads: int) -> Flat | None:
 @lru_cache(maxsize=PLANNED)
 def rows_of(scheme: Scheme) -> Rows:
     """What says that order: for many sizes of inputs it is the same."""
+    tables = scheme.tables
     return Rows(
-        channels_in_lanes=scheme.shape.channels_in_lanes,
-        lanes=scheme.shape.lanes,
+        channels_in_lanes=tables.shape.channels_in_lanes,
+        lanes=tables.shape.lanes,
         dtype=scheme.dtype,
-        weights=scheme.shape.weights,
-        sections=scheme.sections,
-        blocks=scheme.blocks,
-        segments=scheme.segments,
-        streams=scheme.streams,
-        taps=scheme.taps,
-        matrices=scheme.matrices,
+        weights=tables.shape.weights,
+        sections=tables.sections,
+        blocks=tables.blocks,
+        segments=tables.segments,
+        streams=tables.streams,
+        taps=tables.taps,
+        matrices=tables.matrices,
     )
 
 
@@ -140,26 +141,26 @@ class _Source(NamedTuple):
 @lru_cache(maxsize=PLANNED)
 def _source(scheme: Scheme, steps: tuple[int, ...], threads: int) -> _Source:
     """The source for an input with these steps."""
-    parts = scheme.cut.parts
+    tables, parts = scheme.tables, scheme.cut.parts
     batch, group, channel, *by_axis = (step * parts for step in steps)
     sizes = [axis.size_in for axis in scheme.cut.axes]
-    size = parts * extent((scheme.order.batch, scheme.order.groups, scheme.order.channels, *sizes), steps)
+    size = parts * extent((tables.order.batch, tables.order.groups, tables.order.channels, *sizes), steps)
     copying, strides = None, {}
     at = np.array(by_axis)
     channels_in_lanes = scheme.cut.choice.channels_in_lanes
     if scheme.cut.rearranged or (channel if channels_in_lanes else by_axis[-1]) != 1:
         order = _copy_order(scheme, sizes, batch, group, channel, by_axis)
-        copy_axes = scheme.copy_axes.copy()
+        copy_axes = tables.copy_axes.copy()
         copy_axes[rearrange.X_STEP] = by_axis
-        workers = min(threads, rearrange.items(order, len(scheme.copy_parts)))
-        copying = Job((order, copy_axes, scheme.copy_parts), (size, UNASKED), (), workers, workers)
+        workers = min(threads, rearrange.items(order, len(tables.copy_parts)))
+        copying = Job((order, copy_axes, tables.copy_parts), (size, UNASKED), (), workers, workers)
         size = scheme.copy_size
-        at = np.array(scheme.cut.steps) * scheme.order.unit
+        at = np.array(scheme.cut.steps) * tables.order.unit
     else:
         strides = {"image": batch, "group": group, "channel": channel}
-    reads = scheme.reads.copy()
-    reads[:, -1] *= scheme.order.subplane * scheme.order.unit
-    reads[:, -1] += (scheme.reads[:, :-1] + scheme.axes[columns.FIRST]) @ at
+    reads = tables.reads.copy()
+    reads[:, -1] *= tables.order.subplane * tables.order.unit
+    reads[:, -1] += (tables.reads[:, :-1] + tables.axes[columns.FIRST]) @ at
     return _Source(copying, size, strides, at, reads)
 
 
@@ -167,7 +168,7 @@ def _copy_order(
     scheme: Scheme, sizes: list[int], batch: int, group: int, channel: int, by_axis: list[int]
 ) -> rearrange.Order:
     """What the copy is told for an input with these steps: squares are turned where two things change places."""
-    order, cut, position = scheme.order, scheme.cut, by_axis[-1]
+    order, cut, position = scheme.tables.order, scheme.cut, by_axis[-1]
     order = order._replace(x_batch=batch, x_group=group, x_channel=channel, x_position=position)
     if any(n > 1 and by_axis[a] != position * prod(sizes[a + 1 :]) for a, n in enumerate(sizes)):
         return order
@@ -212,27 +213,28 @@ def _join(cut: Cut, axes: np.ndarray) -> None:
 @lru_cache(maxsize=PLANNED)
 def _placed(scheme: Scheme, source_steps: tuple[int, ...], target_steps: tuple[int, ...], threads: int) -> Job:
     """What the engine is told for an input and an output with these steps."""
+    tables = scheme.tables
     source = _source(scheme, source_steps, threads)
     batch, group, channel, *by_axis = (step * scheme.cut.parts for step in target_steps)
-    axes = scheme.axes.copy()
+    axes = tables.axes.copy()
     axes[columns.STEP] = source.steps * axes[columns.SPAN]
     axes[columns.Y_STEP] = by_axis
     _join(scheme.cut, axes)
-    lines = scheme.lines.copy()
+    lines = tables.lines.copy()
     lines[:, columns.TO] *= channel
-    lines[:, columns.TO] += (scheme.phases @ np.array(by_axis[:-1], np.int64))[lines[:, columns.PHASE]]
+    lines[:, columns.TO] += (tables.phases @ np.array(by_axis[:-1], np.int64))[lines[:, columns.PHASE]]
     interleaved = scheme.cut.dense and by_axis[-1] == scheme.cut.parts
-    shape = scheme.shape._replace(
+    shape = tables.shape._replace(
         **source.strides,
         y_batch=batch,
         y_group=group,
-        line=scheme.shape.line + int(axes[columns.COUNT, -1]) - scheme.cut.axes[-1].count,  # more only if joined
+        line=tables.shape.line + int(axes[columns.COUNT, -1]) - scheme.cut.axes[-1].count,  # more only if joined
         interleaved=int(interleaved),
         spread=int(not interleaved and channel == scheme.cut.parts == 1),
-        adjoining=int(scheme.cut.dense and by_axis[-1] == scheme.shape.channels_out),
+        adjoining=int(scheme.cut.dense and by_axis[-1] == tables.shape.channels_out),
     )
-    rows = (scheme.sections, scheme.chunks, scheme.blocks, scheme.segments, lines, scheme.phases, scheme.streams)
-    same = (shape, scheme.patches, axes, *rows, scheme.offsets, source.reads)
+    rows = (tables.sections, tables.chunks, tables.blocks, tables.segments, lines, tables.phases, tables.streams)
+    same = (shape, tables.patches, axes, *rows, tables.offsets, source.reads)
     own: tuple[Scratch, ...] = (
         (scheme.dtype, (scheme.sums_size,)),
         (np.int64, (axes.shape[1],)),

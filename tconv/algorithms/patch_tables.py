@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
 from math import ceil, prod
 from typing import NamedTuple
@@ -13,10 +13,20 @@ import numpy as np
 
 from tconv.algorithms.cost import LIMITS
 from tconv.algorithms.patches import Family, Group, PatchedAxis, Way, groups_of, row_chunks, way_of, ways
-from tconv.algorithms.scheme import UNITS_AT_ONCE, UNITS_PER_THREAD, Scheme, copy_axes, engine_axes, even, order_of
+from tconv.algorithms.scheme import (
+    UNITS_AT_ONCE,
+    UNITS_PER_THREAD,
+    Scheme,
+    Tables,
+    copy_axes,
+    engine_axes,
+    even,
+    order_of,
+)
 from tconv.geometry import PLANNED, Problem
 from tconv.kernels.columns import Shape, panel_pitch
 from tconv.kernels.polyphase import padded_rows
+from tconv.kernels.rearrange import Order
 from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
 from tconv.kernels.transform import input_kind, output_kind
 from tconv.kernels.windows import AT_ONCE
@@ -32,50 +42,123 @@ class Patched(NamedTuple):
 
 
 @lru_cache(maxsize=PLANNED)
-def patched(problem: Problem, threads: int) -> Patched:
+def best_way(problem: Problem) -> Way:
     """The quickest way to cut ``problem`` into patches that is accurate, else the quickest; there must be one.
 
-    It is the same for every layout, and so are the bits.
+    It is the same for every layout and number of threads, and so are the bits.
     """
     limit = LIMITS[problem.accuracy]
     chosen = min(ways(replace(problem, channels_last=False)), key=lambda way: (way.loss > limit, way.cut.time))
-    best = way_of(problem, chosen.axes)
-    return Patched(best.axes, best.loss, tabulate(problem, best, row_chunks(problem, best, threads), threads))
+    return way_of(problem, chosen.axes) if problem.channels_last else chosen
 
 
-def tabulate(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
-    """The tables of ``way``, for rows in so many chunks."""
-    cut, axes = way.cut, way.axes
-    *outer, last = axes
+@lru_cache(maxsize=PLANNED)
+def patched(problem: Problem, threads: int) -> Patched:
+    """The best way, and its scheme."""
+    best = best_way(problem)
+    return Patched(best.axes, best.loss, scheme_of(problem, best, row_chunks(problem, best, threads), threads))
+
+
+class _Room(NamedTuple):
+    """What a way takes of memory, in numbers."""
+
+    tile_columns: int
+    reads: int  # lines of inputs for the window of a patch
+    staged_row: int
+    staged: int  # of one channel
+    row: int  # of the panel
+    panel: int
+    passing: int  # sizes on the way from axis to axis
+    woven: int  # where outputs begin, after all sums
+    woven_size: int
+    weights: int  # of one group of channels
+
+
+def _room(problem: Problem, way: Way) -> _Room:
+    cut, (*outer, last) = way.cut, way.axes
     columns = problem.batch * cut.columns
     tile_columns = (1 if columns <= cut.lanes else POSITION_VECTORS) * cut.lanes
-    tiles = ceil(columns / tile_columns)
+    reads = prod(len(axis.axis.parts) * axis.width for axis in outer) * len(last.axis.parts)
+    staged_row = tile_columns + cut.lanes  # a whole vector may be written beyond the last column
+    # An odd number of vectors apart: the rows of one channel, written together, lie in all sets of a cache.
+    row = (problem.channels_in | 1) * tile_columns
+    outputs = prod(axis.outputs for axis in way.axes) * last.stride
+    woven = woven_size = weights = 0
+    for group in groups_of(problem, way.axes):
+        sums = _sums(group, last, group.block_lines) + POSITION_ROWS[0]
+        woven = max(woven, ceil(sums * tile_columns / 64) * 64)
+        woven_size = max(woven_size, outputs * group.block_lines * tile_columns)
+        blocks, rest = divmod(group.lines, group.block_lines)
+        whole, part = (_panel_rows(last, cut.lanes, lines) for lines in (group.block_lines, rest))
+        weights += group.rows * (blocks * whole + part) * problem.channels_in
+    return _Room(
+        tile_columns=tile_columns,
+        reads=reads,
+        staged_row=staged_row,
+        staged=panel_pitch(cut.lanes, staged_row, reads * last.width),
+        row=row,
+        panel=prod(axis.rows for axis in way.axes) * row,
+        passing=max((prod(sizes) for sizes in _on_the_way(way.axes)), default=0) * tile_columns,
+        woven=woven,
+        woven_size=woven_size,
+        weights=weights,
+    )
+
+
+def _sums(group: Group, last: PatchedAxis, lines: int, blocks: int = 1) -> int:
+    """Rows of the sums of so many lines; see `_block_product`."""
+    return group.rows * (last.streams * lines + blocks)
+
+
+def _panel_rows(last: PatchedAxis, lanes: int, lines: int) -> int:
+    """Rows of weights, for so many lines and each combination of the outer axes' rows."""
+    return sum(padded_rows(0, lanes, family.phases * lines) * family.rows for family in last.families)
+
+
+def scheme_of(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
+    """The scheme for ``way``, with rows in so many chunks."""
+    cut, room = way.cut, _room(problem, way)
     order = order_of(problem, cut)  # for inputs whose last axis is not contiguous
+    count = way.axes[-1].axis.count
+    most_runs = room.tile_columns if count == 1 else ceil(room.tile_columns / count) + 2
+    return Scheme(
+        cut=cut,
+        dtype=problem.dtype,
+        exact=problem.dtype == "object",
+        transformed=True,
+        packed_size=room.weights * problem.groups,
+        sums_size=ceil((room.woven + room.woven_size) / 64) * 64,
+        panel_size=ceil((room.panel + AT_ONCE * room.staged + 2 * room.passing) / 64) * 64,
+        copy_size=order.batch * order.image,
+        most_copies=room.reads * (most_runs + ceil(room.tile_columns / cut.lanes)),
+        make=partial(_tables, problem, way, room, order, chunks, threads),
+    )
+
+
+def _tables(problem: Problem, way: Way, room: _Room, order: Order, chunks: int, threads: int) -> Tables:
+    cut, axes = way.cut, way.axes
+    *outer, last = axes
+    tiles = ceil(problem.batch * cut.columns / room.tile_columns)
     parts = list(product(*(axis.axis.parts for axis in axes)))
     reads = [
         (*(offset for _, offset in places), last.first, parts.index((*(part for part, _ in places), last_part)))
         for places in product(*map(_places, outer))
         for last_part in last.axis.parts
     ]
-    rows = _Rows(problem, axes, cut.lanes, tile_columns, len(reads) * last.width, chunks)
+    rows = _Rows(problem, axes, cut.lanes, room, chunks)
     chunks = min(chunks, len(rows.sections))
     units = problem.groups * tiles * chunks
     streams = np.zeros((max(len(cut.streams), rows.streams), 2), np.int64)  # packing looks for those of sums, too
     streams[: len(cut.streams)] = cut.streams
-    passing_size = max((prod(sizes) for sizes in _on_the_way(axes)), default=0) * tile_columns
-    staging = rows.panel_size
-    passing = staging + AT_ONCE * rows.staged
-    count = last.axis.count
-    most_runs = tile_columns if count == 1 else ceil(tile_columns / count) + 2
     patches = Patches(
         rows=prod(axis.rows for axis in axes),
-        row=rows.row_size,
-        staging=staging,
-        passing=passing,
-        passing_size=passing_size,
+        row=room.row,
+        staging=room.panel,
+        passing=room.panel + AT_ONCE * room.staged,
+        passing_size=room.passing,
         streams=last.streams,
         stride=last.stride,
-        woven=rows.woven,
+        woven=room.woven,
         axes=np.array([(axis.window, axis.rows) for axis in axes]),
         families=np.array([
             (a, input_kind(axis.outputs, family.size), family.read, family.row)
@@ -104,30 +187,22 @@ def tabulate(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
         image=order.image,
         group=order.group,
         channel=order.channel,
-        weights=rows.weights,
+        weights=room.weights,
         interleaved=0,
         spread=0,
         adjoining=0,
         y_batch=0,
         y_group=0,
-        tile_columns=tile_columns,
-        slice_columns=tile_columns,
+        tile_columns=room.tile_columns,
+        slice_columns=room.tile_columns,
         span=last.outputs,
         window=last.width,
-        row=rows.staged_row,
+        row=room.staged_row,
         apart=cut.lanes,
         line=last.axis.count,
         reach=0,
     )
-    return Scheme(
-        cut=cut,
-        dtype=problem.dtype,
-        exact=problem.dtype == "object",
-        matrices=tuple(axis.weights(np.dtype(problem.dtype)) for axis in axes),
-        packed_size=rows.weights * problem.groups,
-        sums_size=ceil((rows.woven + rows.woven_size) / 64) * 64,
-        panel_size=ceil((passing + 2 * passing_size) / 64) * 64,
-        most_copies=len(reads) * (most_runs + ceil(tile_columns / cut.lanes)),
+    return Tables(
         shape=shape,
         patches=patches,
         order=order,
@@ -141,9 +216,10 @@ def tabulate(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
         lines=np.array(rows.lines, np.int64),
         phases=np.array(rows.phases, np.int64).reshape(len(rows.phases), len(outer)),
         streams=streams,
-        offsets=np.arange(problem.channels_in) * tile_columns,
+        offsets=np.arange(problem.channels_in) * room.tile_columns,
         reads=np.array(reads, np.int64),
         taps=np.array(rows.taps, np.int64),
+        matrices=tuple(axis.weights(np.dtype(problem.dtype)) for axis in axes),
     )
 
 
@@ -170,15 +246,7 @@ def _runs(family: Family) -> Iterator[tuple[int, int, int, int]]:
 class _Rows:
     """The tables of the rows: sections, their blocks and segments, lines, and which transformed weights they hold."""
 
-    def __init__(
-        self,
-        problem: Problem,
-        axes: tuple[PatchedAxis, ...],
-        lanes: int,
-        tile_columns: int,
-        reads: int,
-        chunks: int,
-    ) -> None:
+    def __init__(self, problem: Problem, axes: tuple[PatchedAxis, ...], lanes: int, room: _Room, chunks: int) -> None:
         self.sections: list[list[int]] = []
         self.work: list[int] = []  # of each section
         self.blocks: list[tuple[int, ...]] = []
@@ -187,39 +255,21 @@ class _Rows:
         self.phases: list[tuple[int, ...]] = []
         self.outer: list[list[tuple[int, ...]]] = []
         self.taps: list[tuple[int, ...]] = []
-        self.weights = 0  # of one group of channels
-        self.woven = 0  # where outputs begin, after all sums
-        self.woven_size = 0
         self.streams = 0  # of sums, at most
-        self.staged_row = tile_columns + lanes  # a whole vector may be written beyond the last column
-        self.staged = panel_pitch(lanes, self.staged_row, reads)
-        self._problem, self._axes, self._lanes, self._tile_columns = problem, axes, lanes, tile_columns
-        self._reads = reads
-        self._known: dict[int, int] = {}
-        # An odd number of vectors apart: the rows of one channel, written together, lie in all sets of a cache.
-        self.row_size = (problem.channels_in | 1) * tile_columns
-        self.panel_size = prod(axis.rows for axis in axes) * self.row_size
+        self._problem, self._axes, self._lanes, self._room = problem, axes, lanes, room
+        self._weights = 0  # so far
         groups = groups_of(problem, axes)
         blocks = [range(0, group.lines, group.block_lines) for group in groups]
-        of_blocks = (self._rows(group, group.lines, len(firsts)) for group, firsts in zip(groups, blocks, strict=True))
-        share = sum(of_blocks) / chunks
+        of_groups = (
+            _sums(group, axes[-1], group.lines, len(firsts)) for group, firsts in zip(groups, blocks, strict=True)
+        )
+        share = sum(of_groups) / chunks
         for number, (group, firsts) in enumerate(zip(groups, blocks, strict=True)):
             first_line, first_segment = len(self.lines), len(self.segments)
             self._add_group(group)
             for first in firsts:
                 lines = min(group.block_lines, group.lines - first)
                 self._add_block(number, group, first_segment, first_line + first, lines, share)
-
-    def _rows(self, group: Group, lines: int, blocks: int = 1) -> int:
-        """Of the sums of so many lines; see `_block_product`."""
-        return group.rows * (self._axes[-1].streams * lines + blocks)
-
-    def _panel_rows(self, lines: int) -> int:
-        """Of weights, for so many lines and each combination of the outer axes' rows."""
-        if lines not in self._known:
-            phases = ((family.phases * lines, family.rows) for family in self._axes[-1].families)
-            self._known[lines] = sum(padded_rows(0, self._lanes, rows) * times for rows, times in phases)
-        return self._known[lines]
 
     def _add_group(self, group: Group) -> None:
         """Its lines, for every position of a patch along the outer axes, and its segments: one for each row."""
@@ -244,28 +294,25 @@ class _Rows:
                     stream = number * last.streams + family.stream + row * family.phases
                     panel_row = above * last.rows + family.row + row
                     self.segments.append((
-                        stream, family.phases, self._problem.channels_in, 0, panel_row * self.row_size, 0,
+                        stream, family.phases, self._problem.channels_in, 0, panel_row * self._room.row, 0,
                         len(self.taps), first_phase,
                     ))  # fmt: skip
                     self.taps += product(*above_streams, family.streams_of(row))
 
     def _add_block(self, number: int, group: Group, first_segment: int, line: int, lines: int, share: float) -> None:
-        last = self._axes[-1]
-        outputs = prod(axis.outputs for axis in self._axes) * last.stride * lines
-        rows = self._rows(group, lines)
+        last, room = self._axes[-1], self._room
+        rows = _sums(group, last, lines)
         if sum(self.work) + rows / 2 > share * len(self.sections):  # more of it is the next section's
-            panel = (0, self._reads, self._problem.channels_in)
-            self.sections.append([len(self.blocks), 0, *panel, self.weights, 0, self.panel_size, AT_ONCE * self.staged])
+            panel = (0, room.reads * last.width, self._problem.channels_in)
+            self.sections.append([len(self.blocks), 0, *panel, self._weights, 0, room.panel, AT_ONCE * room.staged])
             self.work.append(0)
         section = self.sections[-1]
         segments = len(self.segments) - first_segment
         self.blocks.append(
             (first_segment, segments, 0, last.outputs * last.stride, line, lines, section[6], 0, number, group.lines)
         )
-        weights = group.rows * self._panel_rows(lines)
+        weights = group.rows * _panel_rows(last, self._lanes, lines)
         section[1] += 1
         section[6] += weights
-        self.weights += weights * self._problem.channels_in
+        self._weights += weights * self._problem.channels_in
         self.work[-1] += rows
-        self.woven = max(self.woven, ceil((rows + POSITION_ROWS[0]) * self._tile_columns / 64) * 64)
-        self.woven_size = max(self.woven_size, outputs * self._tile_columns)

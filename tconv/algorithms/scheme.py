@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from itertools import product
 from math import ceil, prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,17 +42,9 @@ SINGLE = Patches(0, 0, 0, 0, 0, 0, 0, 0, *(np.zeros(shape, np.int64) for shape i
 """Of columns that are single positions."""
 
 
-@dataclass(frozen=True, eq=False)
-class Scheme:
-    """A cut with its tables. Sizes count elements of ``dtype``, real where the problem is complex."""
+class Tables(NamedTuple):
+    """What kernels follow."""
 
-    cut: Cut
-    dtype: str
-    exact: bool
-    packed_size: int
-    sums_size: int  # of one worker
-    panel_size: int
-    most_copies: int
     shape: Shape
     patches: Patches
     order: Order  # of a copy of the input
@@ -69,44 +63,74 @@ class Scheme:
     taps: np.ndarray
     matrices: tuple[np.ndarray, ...] = ()  # taps by rows, by which weights are transformed along each axis first
 
-    @property
-    def copy_size(self) -> int:
-        """Of a copy of the input."""
-        return self.order.batch * self.order.image
+
+@dataclass(frozen=True, eq=False)
+class Scheme:
+    """A cut with its tables, which are made when it is run: most are only asked what they would take.
+
+    Sizes count elements of ``dtype``, real where the problem is complex.
+    """
+
+    cut: Cut
+    dtype: str
+    exact: bool
+    transformed: bool  # weights, before they are packed
+    packed_size: int
+    sums_size: int  # of one worker
+    panel_size: int
+    copy_size: int  # of a copy of the input
+    most_copies: int
+    make: Callable[[], Tables]
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The tables."""
+        return self.make()
+
+
+@lru_cache(maxsize=PLANNED)
+def best_cut(problem: Problem) -> Cut | None:
+    """The quickest, for any number of threads; None if no output holds more than its bias."""
+    return min(cuts(problem), key=lambda cut: cut.time, default=None)
 
 
 @lru_cache(maxsize=PLANNED)
 def scheme(problem: Problem, threads: int) -> Scheme | None:
-    """The quickest scheme for ``problem``; None if no output holds more than its bias."""
-    best = min(cuts(problem), key=lambda cut: cut.time, default=None)
-    return None if best is None else tabulate(problem, best, threads)
+    """The quickest scheme for ``problem``, if there is any."""
+    best = best_cut(problem)
+    return None if best is None else scheme_of(problem, best, threads)
 
 
-def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
-    """The tables of ``cut``."""
-    axes = cut.axes
+def scheme_of(problem: Problem, cut: Cut, threads: int) -> Scheme:
+    """The scheme for ``cut``."""
+    rows = _Rows(problem, cut, threads)
     order = order_of(problem, cut)
-    columns = problem.batch * cut.columns
-    tile_columns = slice_columns = cut.lanes * (1 if columns <= cut.lanes else POSITION_VECTORS)
-    if cut.choice.channels_in_lanes:
-        tile_columns = slice_columns = cut.lanes * ceil(min(CHANNEL_COLUMNS, columns) / cut.lanes)
-    elif cut.rows <= FEW_ROWS:
-        tile_columns *= max(1, min(SLICES, columns // slice_columns // TILES))
-    tiles = ceil(columns / tile_columns)
-    wanted = 1 if threads == 1 else ceil(UNITS_PER_THREAD * threads / (problem.groups * tiles))
-    rows = _Rows(problem, cut, tile_columns, slice_columns, wanted)
-    row_chunks = min(wanted, len(rows.sections))
-    groups_at_once = max(1, min(GROUPS_AT_ONCE, problem.groups * tiles // (UNITS_PER_THREAD * threads)))
-    units = ceil(problem.groups / groups_at_once) * tiles * row_chunks
-    last = axes[-1].count
-    most_runs = tile_columns if last == 1 else ceil(tile_columns / last) + 1 + tile_columns // slice_columns
+    last = cut.axes[-1].count
+    tile_columns = rows.tile_columns
+    most_runs = tile_columns if last == 1 else ceil(tile_columns / last) + 1 + tile_columns // rows.slice_columns
     if cut.choice.lines_apart:
         most_runs = tile_columns // cut.lanes
     most_vectors = most_runs * (1 + ceil(cut.reach / cut.lanes)) + ceil(tile_columns / cut.lanes)
     most_reads = max(section[READ_COUNT] for section in rows.sections)
-    pitch = list_pitch(tile_columns)
-    most_copies = most_reads * (pitch if cut.choice.channels_in_lanes else most_vectors)
+    return Scheme(
+        cut=cut,
+        dtype=np.empty(0, problem.dtype).real.dtype.name,
+        exact=problem.dtype == "object",
+        transformed=False,
+        packed_size=rows.weights * problem.groups,
+        sums_size=ceil(rows.sums_size / 64) * 64,
+        panel_size=ceil(rows.panel_size / 64) * 64,
+        copy_size=order.batch * order.image,
+        most_copies=most_reads * (list_pitch(tile_columns) if cut.choice.channels_in_lanes else most_vectors),
+        make=partial(_tables, problem, cut, rows, order, threads),
+    )
 
+
+def _tables(problem: Problem, cut: Cut, rows: _Rows, order: Order, threads: int) -> Tables:
+    row_chunks = min(rows.wanted_chunks, len(rows.sections))
+    groups_at_once = max(1, min(GROUPS_AT_ONCE, problem.groups * rows.tiles // (UNITS_PER_THREAD * threads)))
+    units = ceil(problem.groups / groups_at_once) * rows.tiles * row_chunks
+    vectors = rows.slice_columns // cut.lanes
     shape = Shape(
         channels_in_lanes=int(cut.choice.channels_in_lanes),
         lanes=cut.lanes,
@@ -116,11 +140,11 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         channels_out=problem.channels_out,
         parts=cut.parts,
         columns=cut.columns,
-        tiles=tiles,
+        tiles=rows.tiles,
         row_chunks=row_chunks,
         groups_at_once=groups_at_once,
         units_at_once=max(1, min(UNITS_AT_ONCE, units // (UNITS_PER_THREAD * threads))),
-        list_pitch=pitch,
+        list_pitch=list_pitch(rows.tile_columns),
         image=order.image,
         group=order.group,
         channel=order.channel,
@@ -130,23 +154,17 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         adjoining=0,
         y_batch=0,
         y_group=0,
-        tile_columns=tile_columns,
-        slice_columns=slice_columns,
+        tile_columns=rows.tile_columns,
+        slice_columns=rows.slice_columns,
         span=cut.spans[-1],
         window=cut.window,
         row=rows.row,
-        apart=rows.row // (slice_columns // cut.lanes) if cut.choice.lines_apart else cut.lanes,
+        apart=rows.row // vectors if cut.choice.lines_apart else cut.lanes,
         line=cut.line,
         reach=cut.reach,
     )
-    return Scheme(
-        cut=cut,
-        dtype=np.empty(0, problem.dtype).real.dtype.name,
-        exact=problem.dtype == "object",
-        packed_size=rows.weights * problem.groups,
-        sums_size=ceil(rows.sums_size / 64) * 64,
-        panel_size=ceil(rows.panel_size / 64) * 64,
-        most_copies=most_copies,
+    read = _Read(problem, cut, rows)
+    return Tables(
         shape=shape,
         patches=SINGLE,
         order=order,
@@ -156,13 +174,13 @@ def tabulate(problem: Problem, cut: Cut, threads: int) -> Scheme:
         sections=np.array(rows.sections, np.int64),
         chunks=even(rows.work, row_chunks),
         blocks=np.array(rows.blocks, np.int64),
-        segments=np.array(rows.segments, np.int64),
-        lines=np.array(rows.lines, np.int64),
-        phases=np.array(rows.phases, np.int64).reshape(len(rows.phases), -1),
+        segments=np.array(read.segments, np.int64),
+        lines=np.array(read.lines, np.int64),
+        phases=np.array(read.phases, np.int64).reshape(len(read.phases), -1),
         streams=np.array(cut.streams, np.int64),
-        offsets=np.concatenate([*rows.offsets, np.empty(0, np.int64)]),
-        reads=np.array(rows.reads, np.int64).reshape(-1, len(axes) + 1),
-        taps=np.array(rows.taps, np.int64).reshape(-1, len(axes)),
+        offsets=np.concatenate([*read.offsets, np.empty(0, np.int64)]),
+        reads=np.array(read.reads, np.int64).reshape(-1, len(cut.axes) + 1),
+        taps=np.array(read.taps, np.int64).reshape(-1, len(cut.axes)),
     )
 
 
@@ -223,105 +241,82 @@ Panel = tuple[int, int, int]  # its first read, how many reads, and of how many 
 
 
 class _Rows:
-    """The tables of the rows: sections, their blocks and segments, what these read, and which taps they hold."""
+    """The rows in blocks, and these in sections that read one panel each: what says how much memory they take."""
 
-    def __init__(
-        self,
-        problem: Problem,
-        cut: Cut,
-        tile_columns: int,
-        slice_columns: int,
-        chunks: int,
-    ) -> None:
+    def __init__(self, problem: Problem, cut: Cut, threads: int) -> None:
+        columns = problem.batch * cut.columns
+        self.tile_columns = self.slice_columns = cut.lanes * (1 if columns <= cut.lanes else POSITION_VECTORS)
+        if cut.choice.channels_in_lanes:
+            self.tile_columns = self.slice_columns = cut.lanes * ceil(min(CHANNEL_COLUMNS, columns) / cut.lanes)
+        elif cut.rows <= FEW_ROWS:
+            self.tile_columns *= max(1, min(SLICES, columns // self.slice_columns // TILES))
+        self.tiles = ceil(columns / self.tile_columns)
+        self.wanted_chunks = 1 if threads == 1 else ceil(UNITS_PER_THREAD * threads / (problem.groups * self.tiles))
         self.sections: list[tuple[int, ...]] = []
         self.work: list[int] = []  # of each section
         self.blocks: list[tuple[int, ...]] = []
-        self.segments: list[tuple[int, ...]] = []
-        self.lines: list[tuple[int, ...]] = []
-        self.phases: list[tuple[int, ...]] = []
-        self.offsets: list[np.ndarray] = []
-        self.reads: list[tuple[int, ...]] = []
-        self.taps: list[tuple[int, ...]] = []
+        self.panels: dict[tuple[Reads, ...], Panel] = {}
+        self.panel_of: list[Panel] = []  # of each group
         self.weights = 0  # of one group of channels
         self.sums_size = 0
         self.panel_size = 0
         self._cut = cut
         self._channels = problem.channels_in * cut.parts
-        self._parts = {part: number for number, part in enumerate(cut.part_combinations)}
-        self._last_taps = {
-            phase.residue: {(tap.offset, tap.part): tap.index for tap in phase.taps} for phase in cut.axes[-1].phases
-        }
-        self._tile_columns = tile_columns
-        self._slice_columns = slice_columns
         room = cut.lanes * ceil(cut.reach / cut.lanes)  # at the end of each vector, or of a row of the panel
-        self.row = slice_columns + room * (slice_columns // cut.lanes if cut.choice.lines_apart else 1)
+        self.row = self.slice_columns + room * (self.slice_columns // cut.lanes if cut.choice.lines_apart else 1)
         if cut.window > 1 and not cut.choice.lines_apart:
             self.row += cut.lanes  # what is too much at the end of a row must not lie in one that was filled with it
-        self._panels: dict[tuple[Reads, ...], Panel] = {}
-        self._rows_of: dict[int, dict[tuple[tuple[int, int], ...], int]] = {}
-        self._known: dict[tuple[Panel, tuple[Reads, ...]], int] = {}
-        self._steps = 0  # how many offsets there are
+        self._gathered = 0  # reads, for all panels
         self._section_rows = 0
-        self._limit = ceil(cut.rows / chunks)
-        shared = self._shared_reads(chunks)
+        self._limit = ceil(cut.rows / self.wanted_chunks)
+        shared = self._shared_reads()
+        first_segment = first_line = 0
         for group in cut.groups:
-            first_phase, first_line, first_segment = len(self.phases), len(self.lines), len(self.segments)
-            for combination in product(*group.outer):
-                for channel in range(problem.channels_out):
-                    self.lines.append((channel, channel * cut.parts, len(self.phases)))
-                self.phases.append(tuple(phase.residue for phase in combination))
             panel = self._panel(shared or (*(phases[0].reads for phases in group.outer), group.last_reads))
-            for segment in group.segments:
-                self._add_segment(group, segment, panel, first_phase)
+            self.panel_of.append(panel)
             for first, lines in group.blocks():
                 self._add_block(group, panel, first_segment, first_line + first, lines)
+            first_segment += len(group.segments)
+            first_line += group.lines
 
-    def _shared_reads(self, chunks: int) -> tuple[Reads, ...] | None:
+    def _shared_reads(self) -> tuple[Reads, ...] | None:
         """Per axis what all phases read, if a panel of that takes less gathering than a panel for each group."""
         if self._cut.choice.channels_in_lanes:
             return None
         separate, together = gathered_rows(self._cut)
-        if together >= separate / chunks:
+        if together >= separate / self.wanted_chunks:
             return None
         return tuple(axis.reads for axis in self._cut.axes)
 
     def _panel(self, reads: tuple[Reads, ...]) -> Panel:
-        """Where in ``self.reads`` a panel begins, its rows for one channel, and how many channels it holds."""
+        """Where among all reads a panel's begin, its rows for one channel, and how many channels it holds."""
         reads = self._cut.rows_of(reads)
-        if reads not in self._panels:
-            first = len(self.reads)
-            for taps in product(*reads):
-                if taps[-1][1] % self._cut.window:
-                    continue  # read with the neighbour before
-                places = [
-                    (offset, part) if span == 1 else (span * offset + part, 0)
-                    for span, (offset, part) in zip(self._cut.spans, taps, strict=True)
-                ]
-                self.reads.append((*(at for at, _ in places), self._parts[tuple(part for _, part in places)]))
+        if reads not in self.panels:
             count = prod(map(len, reads))
             channels = self._channels
             if not self._cut.choice.channels_in_lanes:
-                slices = self._tile_columns // self._slice_columns
+                slices = self.tile_columns // self.slice_columns
                 # As if all phases shared it: whether they do depends on the threads, the order of a sum must not.
                 vectors = slices * self.row // self._cut.lanes * max(1, gathered_rows(self._cut)[1])
                 channels = max(1, min(channels, PANEL_VECTORS // vectors))
                 pitch = panel_pitch(self._cut.lanes, self.row, count)
                 self.panel_size = max(self.panel_size, channels * pitch * slices)
-            self._panels[reads] = first, count, channels
-            self._rows_of[first] = {taps: row for row, taps in enumerate(product(*reads))}
-        return self._panels[reads]
+            self.panels[reads] = self._gathered, count, channels
+            *outer, last = reads
+            self._gathered += prod(map(len, outer)) * sum(self._cut.begins(part) for _, part in last)
+        return self.panels[reads]
 
     def _add_block(self, group: RowGroup, panel: Panel, first_segment: int, line: int, lines: int) -> None:
         rows = group.streams * lines
         resumed = panel[2] < self._channels  # then the sums of a section wait until all channels are in them
-        limit = min(self._limit, SECTION_ROWS * self._slice_columns // self._tile_columns) if resumed else self._limit
+        limit = min(self._limit, SECTION_ROWS * self.slice_columns // self.tile_columns) if resumed else self._limit
         if not self.sections or self.sections[-1][2:5] != panel or self._section_rows + rows > limit:
             _, reads, channels = panel
             slice_ = channels * panel_pitch(self._cut.lanes, self.row, reads)
             self.sections.append((len(self.blocks), 0, *panel, self.weights, 0, slice_, slice_))
             self.work.append(0)
             self._section_rows = 0
-        sums = self._section_rows * self._tile_columns if resumed else 0
+        sums = self._section_rows * self.tile_columns if resumed else 0
         first, count, *_, base, before, slice_, _ = self.sections[-1]
         self.blocks.append(
             (first_segment, len(group.segments), group.first_stream, group.streams, line, lines, before, sums, 0, 0)
@@ -336,9 +331,52 @@ class _Rows:
         self.sections[-1] = (first, count + 1, *panel, base, before, slice_, slice_)
         if in_lanes:
             padded = rows + 3 * self._cut.lanes  # sums by columns and one column more, then the same turned
-            self.sums_size = max(self.sums_size, (2 * self._tile_columns + 1) * padded)
+            self.sums_size = max(self.sums_size, (2 * self.tile_columns + 1) * padded)
         else:
-            self.sums_size = max(self.sums_size, sums + (rows + POSITION_ROWS[0]) * self._tile_columns)
+            self.sums_size = max(self.sums_size, sums + (rows + POSITION_ROWS[0]) * self.tile_columns)
+
+
+class _Read:
+    """What these rows read, and which taps they hold."""
+
+    def __init__(self, problem: Problem, cut: Cut, rows: _Rows) -> None:
+        self.segments: list[tuple[int, ...]] = []
+        self.lines: list[tuple[int, ...]] = []
+        self.phases: list[tuple[int, ...]] = []
+        self.offsets: list[np.ndarray] = []
+        self.reads: list[tuple[int, ...]] = []
+        self.taps: list[tuple[int, ...]] = []
+        self._cut = cut
+        self._row = rows.row
+        self._channels = problem.channels_in * cut.parts
+        self._last_taps = {
+            phase.residue: {(tap.offset, tap.part): tap.index for tap in phase.taps} for phase in cut.axes[-1].phases
+        }
+        self._rows_of: dict[int, dict[tuple[tuple[int, int], ...], int]] = {}
+        self._known: dict[tuple[Panel, tuple[Reads, ...]], int] = {}
+        self._steps = 0  # how many offsets there are
+        for reads, (first, *_) in rows.panels.items():
+            self._add_reads(reads)
+            self._rows_of[first] = {taps: row for row, taps in enumerate(product(*reads))}
+        for group, panel in zip(cut.groups, rows.panel_of, strict=True):
+            first_phase = len(self.phases)
+            for combination in product(*group.outer):
+                for channel in range(problem.channels_out):
+                    self.lines.append((channel, channel * cut.parts, len(self.phases)))
+                self.phases.append(tuple(phase.residue for phase in combination))
+            for segment in group.segments:
+                self._add_segment(group, segment, panel, first_phase)
+
+    def _add_reads(self, reads: tuple[Reads, ...]) -> None:
+        """Of a panel, those that are not read with the neighbour before."""
+        parts = {part: number for number, part in enumerate(self._cut.part_combinations)}
+        for taps in product(*reads):
+            if self._cut.begins(taps[-1][1]):
+                places = [
+                    (offset, part) if span == 1 else (span * offset + part, 0)
+                    for span, (offset, part) in zip(self._cut.spans, taps, strict=True)
+                ]
+                self.reads.append((*(at for at, _ in places), parts[tuple(part for _, part in places)]))
 
     def _add_segment(self, group: RowGroup, segment: Segment, panel: Panel, first_phase: int) -> None:
         first = group.first_stream + segment.first
@@ -376,8 +414,8 @@ class _Rows:
         for *outer, (offset, part) in product(*reads):
             row = self._cut.row_of(offset, part)
             place = (*outer, row)
-            within.append(rows_of[place] * self.row + offset - row[0])
-        pitch = panel_pitch(self._cut.lanes, self.row, count)
+            within.append(rows_of[place] * self._row + offset - row[0])
+        pitch = panel_pitch(self._cut.lanes, self._row, count)
         offsets: np.ndarray = np.add.outer(np.arange(channels) * pitch, np.array(within, np.int64))
         return offsets.reshape(-1)
 
