@@ -26,8 +26,14 @@ import numpy as np
 from tconv.algorithms.rates import RATES
 from tconv.geometry import Problem
 from tconv.kernels.interleave import STREAMS
-from tconv.kernels.polyphase import panel_height
-from tconv.kernels.tile import CHANNEL_ROWS, CHANNEL_VECTORS, NARROW, POSITION_ROWS, POSITION_VECTORS
+from tconv.kernels.tile import (
+    CHANNEL_ROWS,
+    CHANNEL_VECTORS,
+    FEW_REGISTERS,
+    POSITION_ROWS,
+    POSITION_VECTORS,
+    panel_height,
+)
 from tconv.kernels.vectors import VECTOR_BYTES
 from tconv.kernels.windows import MOST_APART
 from tconv.polyphase import Phase, PhasedAxis, Reads, phase
@@ -42,7 +48,9 @@ UNEVEN = 0.4  # of a tile, by which a list of positions is filled up to whole on
 MOST_CHUNKS = 24  # of rows, on two threads: each makes its lists anew
 MOST_LISTED = 2**14  # positions, in all lists of a tile: 384 KiB
 
-PANEL_VECTORS = (128 if NARROW else 256) * 1024 // VECTOR_BYTES  # gathered at once: a part of the second-level cache
+PANEL_VECTORS = (
+    (128 if FEW_REGISTERS else 256) * 1024 // VECTOR_BYTES
+)  # gathered at once: a part of the second-level cache
 
 NEAR = 2**20  # bytes that stay in the second-level cache
 FAR = 4  # times as long takes a number to be copied where each is read from a cache line of its own

@@ -21,8 +21,7 @@ from tconv.algorithms.rates import RATES
 from tconv.geometry import PLANNED, Problem
 from tconv.kernels import overlap_add
 from tconv.kernels.overlap_add import Overlap
-from tconv.kernels.polyphase import padded_rows, panel_height
-from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
+from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS, padded_rows, panel_height
 from tconv.kernels.workers import UNASKED, Job, Scratch, Single
 from tconv.memory import Flat, ascending, extent, flat, lent_empty
 from tconv.taps import multiplications

@@ -25,9 +25,8 @@ from tconv.algorithms.scheme import (
 )
 from tconv.geometry import PLANNED, Problem
 from tconv.kernels.columns import Shape, panel_pitch
-from tconv.kernels.polyphase import padded_rows
 from tconv.kernels.rearrange import Order
-from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
+from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS, padded_rows
 from tconv.kernels.transform import input_kind, output_kind
 from tconv.kernels.windows import AT_ONCE
 from tconv.kernels.winograd import Patches

@@ -23,9 +23,8 @@ from tconv.algorithms.cut import (
 )
 from tconv.geometry import PLANNED, Problem
 from tconv.kernels.columns import CHANNEL_WEIGHTS, READ_COUNT, Shape, panel_pitch
-from tconv.kernels.polyphase import padded_rows
 from tconv.kernels.rearrange import Order
-from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS
+from tconv.kernels.tile import POSITION_ROWS, POSITION_VECTORS, padded_rows
 from tconv.kernels.winograd import Patches
 from tconv.polyphase import Reads
 

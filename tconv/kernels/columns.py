@@ -193,6 +193,13 @@ def next_group(shape, runs, n_runs, copies, n_copies):
 
 
 @called
+def weights_of(shape, section, block, group, low, high):
+    """Where a block's weights for channels ``low`` to ``high`` begin; those of a section for a panel lie together."""
+    before = group * shape.weights + section[BASE_WEIGHTS] + low * section[CHANNEL_WEIGHTS]
+    return before + block[WEIGHTS] * (high - low)
+
+
+@called
 def panel_pitch(lanes, row, reads):
     """From one channel to the next in a panel: its last row may be written to the end of a vector, and no further."""
     return reads * row + lanes

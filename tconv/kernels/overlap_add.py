@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 from tconv.kernels.interleave import interleave
 from tconv.kernels.launch import called
-from tconv.kernels.polyphase import panel_height
-from tconv.kernels.tile import POSITION_VECTORS, positions_tile
+from tconv.kernels.tile import POSITION_VECTORS, panel_height, positions_tile
 from tconv.kernels.turn import turn
 from tconv.kernels.vectors import add_row
 from tconv.kernels.windows import AT_ONCE, copy_lanes, places

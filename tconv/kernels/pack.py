@@ -22,10 +22,11 @@ from tconv.kernels.columns import (
     STREAM_COUNT,
     TAPS,
     WEIGHTS,
+    weights_of,
 )
 from tconv.kernels.emission import emits
 from tconv.kernels.launch import called
-from tconv.kernels.polyphase import panel_height, weights_of
+from tconv.kernels.tile import panel_height
 from tconv.kernels.vectors import INT, load_vector, prefetch, store_vector
 from tconv.kernels.weights import OUT, stage, transform
 from tconv.kernels.workers import claim, worker

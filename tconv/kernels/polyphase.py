@@ -19,11 +19,9 @@ from __future__ import annotations
 
 from tconv.kernels.columns import (
     ADDED,
-    BASE_WEIGHTS,
     BIAS,
     BLOCK,
     BLOCKS,
-    CHANNEL_WEIGHTS,
     CHANNELS,
     COLUMN,
     DEPTH,
@@ -51,7 +49,6 @@ from tconv.kernels.columns import (
     STRIDE,
     SUMS,
     TO,
-    WEIGHTS,
     Y_STEP,
     Y,
     gather,
@@ -59,55 +56,18 @@ from tconv.kernels.columns import (
     list_positions,
     list_runs,
     next_group,
+    weights_of,
 )
 from tconv.kernels.interleave import interleave
 from tconv.kernels.launch import called, inlined
 from tconv.kernels.spread import put_rows, spread
-from tconv.kernels.tile import (
-    CHANNEL_ROWS,
-    CHANNEL_VECTORS,
-    POSITION_ROWS,
-    POSITION_VECTORS,
-    channels_tile,
-    positions_tile,
-)
+from tconv.kernels.tile import CHANNEL_ROWS, POSITION_VECTORS, channels_tile, panel_height, positions_tile
 from tconv.kernels.turn import turn
 from tconv.kernels.vectors import clear_rows, expect
 from tconv.kernels.winograd import gather_patches, outer_outputs, transform_sums
 from tconv.kernels.workers import claim, worker
 
-TALL = POSITION_ROWS[0]
-WIDE, MEDIUM, NARROW = CHANNEL_VECTORS
-
 WEIGHTS_DEPTH = 512  # of the channels tile: 4 vectors of 64 bytes times this stay in the second-level cache
-
-
-@called
-def panel_height(channels_in_lanes, lanes, rows):
-    """Height of the first panel that ``rows`` rows of packed weights are cut into."""
-    if channels_in_lanes:
-        vectors = (rows + lanes - 1) // lanes
-        return lanes * (WIDE if vectors >= WIDE else MEDIUM if vectors >= MEDIUM else NARROW)
-    height = TALL
-    while height > rows:
-        height //= 2
-    return height
-
-
-@called
-def padded_rows(channels_in_lanes, lanes, rows):
-    """What ``rows`` rows of packed weights take, in whole panels."""
-    total = 0
-    while total < rows:
-        total += panel_height(channels_in_lanes, lanes, rows - total)
-    return total
-
-
-@called
-def weights_of(shape, section, block, group, low, high):
-    """Where a block's weights for channels ``low`` to ``high`` begin; those of a section for a panel lie together."""
-    before = group * shape.weights + section[BASE_WEIGHTS] + low * section[CHANNEL_WEIGHTS]
-    return before + block[WEIGHTS] * (high - low)
 
 
 @inlined

@@ -25,16 +25,16 @@ from numba.core import cgutils
 
 from tconv.kernels.columns import COPY_FIELDS, FROM, INTO
 from tconv.kernels.emission import emits
-from tconv.kernels.launch import INLINED
+from tconv.kernels.launch import INLINED, called
 from tconv.kernels.vectors import INT, REGISTERS, VECTOR_BYTES, load_vector, multiply_add, prefetch, splat, store_vector
 from tconv.memory import LINE
 
-NARROW = REGISTERS == 16  # of which sums fill 12, of 32 they fill 24; the rest holds operands
-POSITION_ROWS = (4, 2, 1) if NARROW else (8, 4, 2, 1)
+FEW_REGISTERS = REGISTERS == 16  # of which sums fill 12, of 32 they fill 24; the rest holds operands
+POSITION_ROWS = (4, 2, 1) if FEW_REGISTERS else (8, 4, 2, 1)
 POSITION_VECTORS = 3
 POSITION_WIDTHS = (POSITION_VECTORS, 1)  # a last tile that needs two vectors takes three
 CHANNEL_ROWS = (6, 3)  # the second at least half the first: so far lists of positions are filled up
-CHANNEL_VECTORS = (2, 1, 1) if NARROW else (4, 2, 1)
+CHANNEL_VECTORS = (2, 1, 1) if FEW_REGISTERS else (4, 2, 1)
 
 NATURAL_ROWS = (*CHANNEL_ROWS, 1)
 NATURAL_VECTORS = (CHANNEL_VECTORS[0], 1)
@@ -44,7 +44,29 @@ AHEAD = 6144  # bytes, to one vector: weights are read once, in order, and come 
 ASKING = 32  # steps between one asking for weights and the next, with channels in the lanes
 # Steps to one turn of the loop: what counts it takes the multipliers' places on a Granite Rapids core, where two at a
 # time take 12.5 cycles each instead of 13.2 (12 is the limit). With 16 registers, loads moved up would push sums out.
-STEPS = 1 if NARROW else 2
+STEPS = 1 if FEW_REGISTERS else 2
+
+
+@called
+def panel_height(channels_in_lanes, lanes, rows):
+    """Height of the first panel that ``rows`` rows of packed weights are cut into."""
+    if channels_in_lanes:
+        wide, medium, narrow = CHANNEL_VECTORS
+        vectors = (rows + lanes - 1) // lanes
+        return lanes * (wide if vectors >= wide else medium if vectors >= medium else narrow)
+    height = POSITION_ROWS[0]
+    while height > rows:
+        height //= 2
+    return height
+
+
+@called
+def padded_rows(channels_in_lanes, lanes, rows):
+    """What ``rows`` rows of packed weights take, in whole panels."""
+    total = 0
+    while total < rows:
+        total += panel_height(channels_in_lanes, lanes, rows - total)
+    return total
 
 
 def _emit(
