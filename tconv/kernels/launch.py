@@ -23,7 +23,7 @@ from numba.extending import register_jitable
 _HERE = Path(__file__).parent
 _SOURCES = tuple(
     (path.name, path.stat().st_size, path.stat().st_mtime_ns)
-    for path in (*sorted(_HERE.glob("*.py")), _HERE.parent / "transforms.py")
+    for path in (*sorted(_HERE.glob("*.py")), *(_HERE.parent / name for name in ("transforms.py", "memory.py")))
 )
 
 
