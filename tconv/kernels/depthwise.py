@@ -19,7 +19,7 @@ from llvmlite import ir
 from numba.core import cgutils
 
 from tconv.kernels.emission import emits
-from tconv.kernels.interleave import interleave, store_line
+from tconv.kernels.interleave import interleave, store_line, woven
 from tconv.kernels.launch import INLINED, called, inlined
 from tconv.kernels.rearrange import copy_line
 from tconv.kernels.vectors import INT, expect, load_vector, multiply_add, splat, store_vector
@@ -29,6 +29,7 @@ from tconv.kernels.workers import claim, worker
 ROWS = 4  # of a tile
 VECTORS = (4, 2, 1)  # of each row: as many as are left
 LONGEST = 4  # taps of a run
+FUSED = (1, 2)  # streams whose sums are woven in registers; of two, half as many vectors of each
 
 
 class Depthwise(NamedTuple):
@@ -59,17 +60,20 @@ COUNT, FIRST, LOWEST, REACH, SIZE, SPLIT, STRIDE, ORIGIN, LIMIT, STEP, X_STEP, Y
 RUN, RUNS, WEIGHT = range(3)
 
 
-def sum_rows(rows, columns, segments, plane, at, step, offsets, w, w_at, bias, bias_at, low, high, y, to, pitch):
-    """``y[to + r * pitch + c] = bias[bias_at] + sum over taps of w[w_at + tap] * plane[at + r * step + c + offset]``.
+def sum_rows(
+    streams, rows, columns, segments, plane, at, step, offsets, w, w_at, bias, bias_at, low, high, y, to, pitch
+):
+    """``y[to + r * pitch + e] = bias[bias_at] + sum over taps of w[w_at + tap] * plane[at + r * step + c + offset]``.
 
-    For ``low <= c < high`` of ``columns``, where ``offset`` is that of the tap. Whole vectors of inputs are read.
+    For ``low <= e < high``, where ``c`` is one of ``columns``, and taps and their offsets are those of a stream:
+    ``e == c * streams + stream``. Whole vectors of inputs are read.
     """
     for r in range(rows):
-        for c in range(low, min(columns, high)):
+        for e in range(low, min(columns * streams, high)):
             total = 0
-            for tap, offset in _taps(segments, offsets, step):
-                total = total + w[w_at + tap] * plane[at + r * step + c + offset]
-            y[to + r * pitch + c] = bias[bias_at] + total
+            for tap, offset in _taps(segments[e % streams], offsets, step):
+                total = total + w[w_at + tap] * plane[at + r * step + e // streams + offset]
+            y[to + r * pitch + e] = bias[bias_at] + total
 
 
 def sum_channels(
@@ -147,10 +151,12 @@ def _of_rows(builder: ir.IRBuilder, rows: ir.Value) -> Iterator[tuple[int, ir.Va
             yield 1, loop.index
 
 
-def _of_columns(builder: ir.IRBuilder, columns: ir.Value, lanes: int) -> Iterator[tuple[int, ir.Value]]:
+def _of_columns(
+    builder: ir.IRBuilder, columns: ir.Value, lanes: int, vectors: tuple[int, ...]
+) -> Iterator[tuple[int, ir.Value]]:
     """Loops over ``columns``, some vectors at a time, then fewer; in each, how many, and the first column."""
     done = INT(0)
-    for count in VECTORS:  # one vector less takes as long
+    for count in vectors:  # one vector less takes as long
         width = INT(lanes * count)
         more = INT(lanes * max(1, count // 2) - 1)
         fitting = builder.sdiv(builder.add(builder.sub(columns, done), more), width)
@@ -162,26 +168,41 @@ def _of_columns(builder: ir.IRBuilder, columns: ir.Value, lanes: int) -> Iterato
 
 @emits(sum_rows)
 def _summed_rows(
-    builder, vector, rows, columns, segments, plane, at, step, offsets, w, w_at, bias, bias_at, low, high, y, to, pitch
-):
+    builder, vector, streams, rows, columns, segments, plane, at, step, offsets, w, w_at, bias, bias_at, low, high, y,
+    to, pitch,
+):  # fmt: skip
     source, weights, target = (builder.gep(array.data, [start]) for array, start in ((plane, at), (w, w_at), (y, to)))
     add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
-    told = _segments(builder, segments.data)
     added = splat(builder, builder.load(builder.gep(bias.data, [bias_at])), vector)
 
     def weight_of(tap, _):
         return splat(builder, builder.load(builder.gep(weights, [tap])), vector)
 
-    for number, row in _of_rows(builder, rows):
-        from_ = builder.gep(source, [builder.mul(row, step)])
-        into = builder.gep(target, [builder.mul(row, pitch)])
-        for width, column in _of_columns(builder, columns, vector.count):
-            here = builder.gep(from_, [column])
-            tile = _tile(builder, number, width, told, here, step, offsets.data, weight_of, vector)
-            for r, totals in enumerate(tile):
-                line = [add(added, total) for total in totals]
-                there = builder.gep(into, [builder.add(column, builder.mul(pitch, INT(r)))])
-                store_line(builder, line, builder.sub(low, column), builder.sub(high, column), there)
+    summed = builder.append_basic_block("summed")
+    choice = builder.switch(streams, summed)
+    for count in FUSED:
+        block = builder.append_basic_block(f"rows_{count}")
+        choice.add_case(INT(count), block)
+        builder.position_at_end(block)
+        told = [
+            _segments(builder, builder.gep(segments.data, [INT(3 * LONGEST * stream)])) for stream in range(count)
+        ]
+        for number, row in _of_rows(builder, rows):
+            from_ = builder.gep(source, [builder.mul(row, step)])
+            into = builder.gep(target, [builder.mul(row, pitch)])
+            for width, column in _of_columns(builder, columns, vector.count, VECTORS[count - 1 :]):
+                here, first = builder.gep(from_, [column]), builder.mul(column, INT(count))
+                tiles = [
+                    _tile(builder, number, width, stream, here, step, offsets.data, weight_of, vector)
+                    for stream in told
+                ]
+                for r in range(number):
+                    parts = zip(*(tile[r] for tile in tiles), strict=True)
+                    line = [add(added, total) for part in parts for total in woven(builder, list(part))]
+                    there = builder.gep(into, [builder.add(first, builder.mul(pitch, INT(r)))])
+                    store_line(builder, line, builder.sub(low, first), builder.sub(high, first), there)
+        builder.branch(summed)
+    builder.position_at_end(summed)
 
 
 @emits(sum_channels, options=INLINED)
@@ -350,7 +371,7 @@ def _write_lines(
     streams = segments.shape[0]
     pitch, nothing = streams * shape.columns, sums.shape[0] - 1
     step, y_step = axes[STEP, max(0, last - 1)], axes[Y_STEP, last]
-    at_once = streams == y_step == 1
+    at_once = y_step == 1 and streams in FUSED
     for channel in range(shape.channels_out):
         of_channel = group * shape.channels_out + channel
         w_at = of_channel * shape.taps
@@ -368,13 +389,13 @@ def _write_lines(
                         expect(y, out + lines[r, 0] + low_here, out + lines[r, 0] + high_here)
                 if at_once:
                     sum_rows(
-                        some, count, segments[0], plane, here, step, offsets, w, w_at, bias, of_channel,
+                        streams, some, count, segments, plane, here, step, offsets, w, w_at, bias, of_channel,
                         low_here, high_here, y, out, lines[1, 0],
                     )  # fmt: skip
                     continue
                 for stream in range(streams):
                     sum_rows(
-                        some, count, segments[stream], plane, here, step, offsets, w, w_at, bias,
+                        1, some, count, segments[stream:], plane, here, step, offsets, w, w_at, bias,
                         of_channel, 0, shape.columns, sums, stream * shape.columns, pitch,
                     )  # fmt: skip
                 if y_step == 1:
