@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 KEPT = 64 * 2**20  # bytes that a thread keeps from call to call: of scratch, of copied inputs, of packed weights
-LINE = 64  # bytes of a cache line
+CACHE_LINE = 64  # bytes
 OBJECT_BYTES = object.__basicsize__  # with which every Python object begins; NumPy's address comes next
 LENT = 4  # pieces of memory that are kept at most
 
@@ -116,7 +116,7 @@ class Workspace(NamedTuple):
     @classmethod
     def of(cls, size: int) -> Workspace:
         """New memory."""
-        memory = aligned_empty(-(-size // LINE) * LINE, np.dtype(np.uint8))
+        memory = aligned_empty(-(-size // CACHE_LINE) * CACHE_LINE, np.dtype(np.uint8))
         return cls(memory, address_of(memory))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tconv.geometry import Sizes
-from tconv.memory import LINE, address_of
+from tconv.memory import CACHE_LINE, address_of
 from tconv.planner import MEMORY
 from tconv.typing import Array
 
@@ -33,7 +33,7 @@ def _counted() -> int:
     """How many there are of memory that nobody uses; 0 where nobody counts."""
     if sys.implementation.name != "cpython" or not getattr(sys, "_is_gil_enabled", lambda: True)():
         return 0
-    _pool.append(np.empty(LINE, np.uint8))
+    _pool.append(np.empty(CACHE_LINE, np.uint8))
     idle = _holders(0)
     result = _within(0, (2,), np.dtype("f4"))
     view = result[1:]
@@ -48,7 +48,7 @@ def _counted() -> int:
 def _within(place: int, shape: Sizes, dtype: np.dtype[Any]) -> Array:
     """An array at the beginning of a piece of memory, from a cache line on; it holds the piece, and so do its views."""
     memory = _pool[place]
-    start = -address_of(memory) % LINE
+    start = -address_of(memory) % CACHE_LINE
     size = prod(shape) * dtype.itemsize
     result: Array = memory[start : start + size].view(dtype).reshape(shape)
     return result
@@ -59,7 +59,7 @@ _IDLE = _counted()
 
 def empty_result(shape: Sizes, dtype: np.dtype[Any]) -> Array:
     """An uninitialised array, as ``numpy.empty`` gives it."""
-    size = prod(shape) * dtype.itemsize + LINE
+    size = prod(shape) * dtype.itemsize + CACHE_LINE
     if not LARGE <= size <= KEPT or dtype.hasobject or not _IDLE:
         return np.empty(shape, dtype)
     with _lock:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numba.extending import register_jitable
 
-from tconv.kernels.workers import PITCH, Job, claim, worker
+from tconv.kernels.workers import COUNTER_PITCH, Job, claim, worker
 from tconv.memory import KEPT, flat
 
 
@@ -83,7 +83,7 @@ def test_scratch_larger_than_what_is_kept():
 @pytest.mark.parametrize("count", [1, 4, 1000])
 def test_shares(units, count, order):
     """Each takes its own share first, in order, then what others have left; nothing twice, whoever asks when."""
-    counters = np.zeros(PITCH * 4, np.int64)
+    counters = np.zeros(COUNTER_PITCH * 4, np.int64)
     taken, done = {rank: [] for rank in range(3)}, set()
     for rank in cycle(order):
         start, stop = claim(counters, rank, units, count)

@@ -20,7 +20,7 @@ from tconv.algorithms.flat import operand_bytes
 from tconv.algorithms.rates import RATES
 from tconv.geometry import PLANNED, Problem
 from tconv.kernels import col2im
-from tconv.kernels.col2im import AT_ONCE, DEPTH, SHORT, TALL, WIDE, Col2im
+from tconv.kernels.col2im import CHANNELS_AT_ONCE, SHORT, TALL, TILES_AT_ONCE, WIDE, Col2im
 from tconv.kernels.workers import UNASKED, Job, Scratch, Single
 from tconv.memory import Flat, ascending, flat
 from tconv.taps import multiplications
@@ -108,7 +108,7 @@ def cost(problem: Problem, threads: int) -> Cost:
     shape = scheme(problem)
     itemsize = np.dtype(problem.dtype).itemsize
     width = WIDE * shape.lanes
-    workspace = threads * itemsize * (shape.block * (shape.channels_in + _columns(shape)) + DEPTH * width)
+    workspace = threads * itemsize * (shape.block * (shape.channels_in + _columns(shape)) + CHANNELS_AT_ONCE * width)
     workers = min(threads, problem.groups * shape.chunks)
     time = _time(problem)
     return Cost(2 * multiplications(problem), operand_bytes(problem), workspace, 1e-9 * time, workers)
@@ -117,7 +117,7 @@ def cost(problem: Problem, threads: int) -> Cost:
 def _columns(shape: Col2im) -> int:
     """Products of one position at a time: of all tiles, of which the last ones are narrow, and may begin early."""
     width = WIDE * shape.lanes
-    return min(AT_ONCE * width, ceil(shape.chunk * shape.taps / shape.lanes) * shape.lanes) + width
+    return min(TILES_AT_ONCE * width, ceil(shape.chunk * shape.taps / shape.lanes) * shape.lanes) + width
 
 
 def prepare(problem: Problem, w: np.ndarray, threads: int) -> Flat:
@@ -169,7 +169,7 @@ def _placed(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], 
         *[(np.int64, (shape.block,))] * 2,
         (np.int64, (shape.block, len(axes) + 1)),
         (problem.dtype, (shape.block * shape.channels_in,)),
-        (problem.dtype, (DEPTH * width,)),
+        (problem.dtype, (CHANNELS_AT_ONCE * width,)),
         (problem.dtype, (shape.block * _columns(shape),)),
     )
     threads = 1 if _time(problem) < SERIAL else threads

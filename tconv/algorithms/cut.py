@@ -25,7 +25,7 @@ import numpy as np
 
 from tconv.algorithms.rates import RATES
 from tconv.geometry import Problem
-from tconv.kernels.interleave import STREAMS
+from tconv.kernels.interleave import WOVEN
 from tconv.kernels.tile import (
     CHANNEL_ROWS,
     CHANNEL_VECTORS,
@@ -297,7 +297,7 @@ def _untimed(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], par
     lanes = lanes_of(problem.dtype)
     last = axes[-1]
     reads_of = {p.residue: p.reads for p in last.phases}
-    dense = last.stride * parts in STREAMS or len(reads_of) == last.stride
+    dense = last.stride * parts in WOVEN or len(reads_of) == last.stride
     residues = range(last.stride) if dense else sorted(reads_of)
     streams = tuple((residue, part) for residue in residues for part in range(parts))
     depth = problem.channels_in * parts
@@ -448,7 +448,7 @@ def reading_listed(problem: Problem, weights: int) -> float:
 
 def weaving(streams: int, lanes: int) -> float:
     """What a vector of streams takes to be woven with others; where not all are at once, squares are turned."""
-    if streams in STREAMS:
+    if streams in WOVEN:
         return RATES.write_vector
     return RATES.write_square * ceil(streams / lanes) * lanes / streams
 

@@ -81,14 +81,14 @@ def step_time(dtype: str, rows: int, vectors: int, threads: int) -> float:
     lanes = lanes_of(dtype)
     columns = vectors * lanes
     real = np.empty(0, dtype).real.dtype
-    x, w = aligned_empty(peak.DEPTH * columns, real), aligned_empty(peak.DEPTH * rows, real)
+    x, w = aligned_empty(peak.TILE_DEPTH * columns, real), aligned_empty(peak.TILE_DEPTH * rows, real)
     x[:], w[:] = 1, 1
     sums = aligned_empty(threads * rows * columns, real).reshape(threads, -1)
-    offsets = np.arange(peak.DEPTH) * columns
+    offsets = np.arange(peak.TILE_DEPTH) * columns
     times = 2_000
     best = float("inf")
     for _ in range(40):
         before = perf_counter()
         launch(peak.repeat_tile, threads, False, times, rows, vectors, lanes, x, offsets, w, sums)
         best = min(best, perf_counter() - before)
-    return best / (times * peak.DEPTH)
+    return best / (times * peak.TILE_DEPTH)

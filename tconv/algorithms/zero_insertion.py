@@ -13,7 +13,7 @@ from tconv.kernels.launch import launch
 from tconv.kernels.zero_insertion import slide_turned
 from tconv.taps import operations
 
-LIMIT = 1 << 30  # bytes of the input with zeros inserted; a picture of a gigabyte is no use to anyone
+MOST_BYTES = 1 << 30  # bytes of the input with zeros inserted; a picture of a gigabyte is no use to anyone
 SECONDS_PER_CALL = 75e-6  # in Python, before the loops start
 # Of one thread, those that meet an inserted zero too. Measured on a Zen 4 core, as for scatter:
 # 3.2e8 to 1.2e9, integers 2e8.
@@ -21,12 +21,12 @@ TAPS_PER_SECOND = 4e8
 
 
 def supports(problem: Problem) -> str | None:
-    """Transposed convolutions whose input, with zeros inserted, takes at most ``LIMIT`` bytes."""
+    """Transposed convolutions whose input, with zeros inserted, takes at most ``MOST_BYTES``."""
     if problem.operator != "conv_transpose":
         return "it computes transposed convolutions only"
     needed = spread_bytes(problem)
-    if needed > LIMIT:
-        return f"the input with zeros inserted would take {needed / 2**30:.1f} GiB, more than {LIMIT >> 30}"
+    if needed > MOST_BYTES:
+        return f"the input with zeros inserted would take {needed / 2**30:.1f} GiB, more than {MOST_BYTES >> 30}"
     return None
 
 

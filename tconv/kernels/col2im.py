@@ -18,8 +18,8 @@ from tconv.kernels.workers import claim, worker
 TALL, SHORT, _ = NATURAL_ROWS
 WIDE = NATURAL_VECTORS[0]
 
-DEPTH = 32  # channels in at a time: more rows of weights, a power of two apart, do not fit in the caches
-AT_ONCE = 8  # wide tiles: of one row of weights what lies together is read together
+CHANNELS_AT_ONCE = 32  # in: more rows of weights, a power of two apart, do not fit in the caches
+TILES_AT_ONCE = 8  # wide tiles: of one row of weights what lies together is read together
 FEW = 2 * TALL  # positions, for which weights are read where they lie: more of them read them again and again
 
 
@@ -111,7 +111,7 @@ def _gather(shape, used, sources, x, panel):
 def _multiply(shape, group, lane, vectors, low, used, panel, w, held, columns, to):
     """Add the products of ``used`` positions and some vectors of weights, for channels from ``low`` on."""
     width = vectors * shape.lanes
-    depth = min(DEPTH, shape.channels_in - low)
+    depth = min(CHANNELS_AT_ONCE, shape.channels_in - low)
     at = (group * shape.channels_in + low) * shape.pitch + lane
     if used > FEW:  # or they would meet in few sets of the caches
         for k in range(depth):
@@ -194,8 +194,8 @@ def col2im(shape, axes, reaches, shifts, sources, targets, starts, panel, held, 
                 _gather(shape, used, sources, x, panel)
             first, end = chunk * shape.taps, chunk_end * shape.taps
             while first < end:
-                last = min(first + AT_ONCE * WIDE * shape.lanes, end)
-                for low in range(0, shape.channels_in, DEPTH):
+                last = min(first + TILES_AT_ONCE * WIDE * shape.lanes, end)
+                for low in range(0, shape.channels_in, CHANNELS_AT_ONCE):
                     lane, to = first, 0
                     while lane < last:
                         vectors, begin = _tile(shape, lane, last)

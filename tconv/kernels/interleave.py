@@ -20,7 +20,7 @@ from tconv.kernels.vectors import INT, load_vector, shuffled, splat, store_vecto
 I32 = ir.IntType(32)
 
 
-STREAMS = (1, 2, 3, 4, 5, 6, 8, 16)  # that are woven at once; of others as many as there are lanes
+WOVEN = (1, 2, 3, 4, 5, 6, 8, 16)  # streams that are woven at once; of others as many as there are lanes
 
 
 def interleave(
@@ -47,7 +47,7 @@ def _interleaved(
 ):  # fmt: skip
     width = builder.extract_value(lines.shape, 1)
     done = builder.append_basic_block("woven")
-    blocks = {n: builder.append_basic_block(f"weave_{n}") for n in (*STREAMS, 0)}
+    blocks = {n: builder.append_basic_block(f"weave_{n}") for n in (*WOVEN, 0)}
     everything = builder.icmp_signed("==", streams, total)
     choice = builder.switch(builder.select(everything, streams, INT(0)), blocks[0])
     for at_once, block in blocks.items():

@@ -7,7 +7,7 @@ from numba import prange
 from tconv.kernels.launch import compiled
 from tconv.kernels.tile import positions_tile
 
-DEPTH = 64
+TILE_DEPTH = 64
 
 
 @compiled
@@ -16,5 +16,5 @@ def repeat_tile(times, rows, vectors, lanes, x, offsets, w, sums):
     for worker in prange(sums.shape[0]):
         for _ in range(times):
             positions_tile(
-                rows, vectors, lanes, DEPTH, 0, x, lanes, offsets, 0, w, 0, sums[worker], 0, vectors * lanes,
+                rows, vectors, lanes, TILE_DEPTH, 0, x, lanes, offsets, 0, w, 0, sums[worker], 0, vectors * lanes,
             )  # fmt: skip

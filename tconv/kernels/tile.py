@@ -27,7 +27,7 @@ from tconv.kernels.columns import COPY_FIELDS, FROM, INTO
 from tconv.kernels.emission import emits
 from tconv.kernels.launch import INLINED, called
 from tconv.kernels.vectors import INT, REGISTERS, VECTOR_BYTES, load_vector, multiply_add, prefetch, splat, store_vector
-from tconv.memory import LINE
+from tconv.memory import CACHE_LINE
 
 FEW_REGISTERS = REGISTERS == 16  # of which sums fill 12, of 32 they fill 24; the rest holds operands
 POSITION_ROWS = (4, 2, 1) if FEW_REGISTERS else (8, 4, 2, 1)
@@ -228,7 +228,7 @@ def _channels_tile(
 
         def ask(step, end):
             low, high = (builder.add(soon, builder.mul(k, pace)) for k in (step, end))
-            line = INT(LINE * vector.count // VECTOR_BYTES)
+            line = INT(CACHE_LINE * vector.count // VECTOR_BYTES)
             with cgutils.for_range_slice(builder, low, high, line, INT) as (i, _):
                 prefetch(builder, builder.gep(weights, [i]))
 

@@ -36,7 +36,7 @@ class Patches(NamedTuple):
 
 
 # Fields of an axis; of a family; of an outer axis; of a family of the last axis, once more.
-WINDOW, ROWS = range(2)
+WINDOW, AXIS_ROWS = range(2)
 AXIS, MATRIX, READ, ROW = range(4)
 OUTER_MATRIX, OUTER_ROWS, OUTPUTS = range(3)
 LAST_MATRIX, FIRST, STEP, RESIDUE, PHASES = range(5)
@@ -62,7 +62,7 @@ def gather_patches(shape, patches, section, x, copies, n_copies, used, panel):
                 inner = section[READ_COUNT]
                 for a in range(n_axes):
                     window = patches.axes[a, WINDOW]
-                    rows = patches.axes[a, ROWS]
+                    rows = patches.axes[a, AXIS_ROWS]
                     inner //= window
                     if a < n_axes - 1:
                         target = panel[patches.passing + a % 2 * patches.passing_size :]

@@ -19,9 +19,9 @@ from numba.extending import intrinsic, register_jitable
 
 from tconv.kernels.launch import BY_ADDRESS, WHOLE, cached, called, compiled, launch
 from tconv.kernels.vectors import take
-from tconv.memory import LINE, OBJECT_BYTES, Flat, address_of, give_back, workspace
+from tconv.memory import CACHE_LINE, OBJECT_BYTES, Flat, address_of, give_back, workspace
 
-PITCH = LINE // 8  # from the counter of one worker's share to the next: each has a cache line
+COUNTER_PITCH = CACHE_LINE // 8  # from the counter of one worker's share to the next: each has a cache line
 UNASKED = 2**62  # elements of an array that no kernel asks how many there are
 
 MOST_GIVEN = 4  # arrays that come at a call
@@ -49,7 +49,7 @@ class Job:
         threads: int = 1,
     ) -> None:
         self.same, self.own, self.workers, self.threads = same, own, workers, threads
-        self.counters = PITCH * (1 + workers)
+        self.counters = COUNTER_PITCH * (1 + workers)
         count = len(given)
         assert all(isinstance(number, (int, np.integer)) for number in _numbers(same))
         addresses = list(_addresses(same))
@@ -57,11 +57,11 @@ class Job:
         numbers = [*_numbers(same), *sizes, 0, self.counters, *given]
         moved = WORK + 1 + len(addresses)
         width = moved + len(own) + 1 + count + len(numbers)
-        begin = 8 * PITCH * (1 + workers + -(-width * workers // PITCH))  # after counters and rows
+        begin = 8 * COUNTER_PITCH * (1 + workers + -(-width * workers // COUNTER_PITCH))  # after counters and rows
         offsets, end = [], begin
         for dtype, shape in own:
             offsets.append(end)
-            end += -(-prod(shape) * np.dtype(dtype).itemsize // LINE) * LINE
+            end += -(-prod(shape) * np.dtype(dtype).itemsize // CACHE_LINE) * CACHE_LINE
         head = [0, workers, width, moved, moved + len(own) + 1, count, 0]
         self.rows = np.array([[*head, *addresses, *offsets, 0, *[0] * count, *numbers]] * workers, np.int64)
         self.rows[:, moved : moved + len(own)] += (end - begin) * np.arange(workers)[:, None]
@@ -152,11 +152,11 @@ def claim(counters, rank, units, count):
     Each worker has a share of the units, the same at every call, as what it reads and writes is still in its caches:
     layers bound by memory become 4 to 13 % quicker. When that is done, it helps others with theirs.
     """
-    workers = counters.shape[0] // PITCH - 1
+    workers = counters.shape[0] // COUNTER_PITCH - 1
     for turn in range(workers):
         owner = (rank + turn) % workers
         end = units * (owner + 1) // workers
-        first = units * owner // workers + take(counters[PITCH * (1 + owner) :], count)
+        first = units * owner // workers + take(counters[COUNTER_PITCH * (1 + owner) :], count)
         if first < end:
             return first, min(first + count, end)
     return 0, 0
@@ -288,7 +288,7 @@ def _tell(job, memory, a, b, c, d):
     """Set counters to zero in the workspace, and write rows after them."""
     head = _numbers_at(job, WORK)
     workers, width, moved, given, count = head[WORKERS], head[WIDTH], head[MOVED], head[GIVEN], head[COUNT]
-    rows, counters = _numbers_at(job, workers * width), PITCH * (1 + workers)
+    rows, counters = _numbers_at(job, workers * width), COUNTER_PITCH * (1 + workers)
     to = _numbers_at(memory, counters + workers * width)
     for n in range(counters):
         to[n] = 0
@@ -315,7 +315,7 @@ def _alone(job, memory, objects, a, b, c, d):
     if objects:
         a, b, c, d = _first(a), _first(b), _first(c), _first(d)
     told = _tell(job, memory, a, b, c, d)
-    _entered(_numbers_at(job, WORK)[ENTER], memory + 8 * PITCH * 2)
+    _entered(_numbers_at(job, WORK)[ENTER], memory + 8 * COUNTER_PITCH * 2)
     return told[0]
 
 
@@ -329,5 +329,5 @@ def _everyone(job, memory, a, b, c, d):
     head = _numbers_at(job, WORK)
     workers, width, enter = head[WORKERS], head[WIDTH], head[ENTER]
     for worker in prange(workers):
-        _entered(enter, memory + 8 * (PITCH * (1 + workers) + worker * width))
+        _entered(enter, memory + 8 * (COUNTER_PITCH * (1 + workers) + worker * width))
     return told[0]
