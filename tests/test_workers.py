@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from numba.extending import register_jitable
 
-from tconv.kernels.workers import COUNTER_PITCH, Job, claim, worker
+from tconv.kernels.entry import COUNTER_PITCH
+from tconv.kernels.workers import Job, claim, worker
 from tconv.memory import KEPT, flat
 
 
