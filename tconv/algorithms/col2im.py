@@ -13,10 +13,9 @@ from math import ceil, prod
 
 import numpy as np
 
-from tconv.algorithms.cost import Cost
+from tconv.algorithms.cost import Cost, operand_bytes
 from tconv.algorithms.cut import lanes_of, moving, reading_listed
 from tconv.algorithms.engine import SERIAL, flat_bias
-from tconv.algorithms.flat import operand_bytes
 from tconv.algorithms.rates import RATES
 from tconv.geometry import PLANNED, Problem
 from tconv.kernels import col2im

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from tconv.geometry import Problem
 
 LIMITS = {"direct": 4.0, "fast": 16.0}
 """By accuracy, how many times larger than the direct sum's the bound on errors may be."""
@@ -33,3 +38,11 @@ class Cost:
     def each_of(self, calls: int) -> float:
         """Seconds on one thread for each of so many calls with the same weights."""
         return self.work + self.preparing / calls
+
+
+def operand_bytes(problem: Problem) -> int:
+    """Bytes of x, w and y together."""
+    x = problem.batch * problem.channels_in * prod(a.size_in for a in problem.axes)
+    w = problem.channels_in * problem.channels_out * prod(a.size_kernel for a in problem.axes)
+    y = problem.batch * problem.channels_out * prod(a.size_out for a in problem.axes)
+    return problem.groups * (x + w + y) * np.dtype(problem.dtype).itemsize

@@ -14,10 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tconv.algorithms.cost import Cost
+from tconv.algorithms.cost import Cost, operand_bytes
 from tconv.algorithms.cut import lanes_of, moving, weaving
 from tconv.algorithms.engine import SERIAL, fill, flat_bias
-from tconv.algorithms.flat import operand_bytes
 from tconv.algorithms.rates import RATES
 from tconv.geometry import PLANNED, Problem
 from tconv.kernels import depthwise

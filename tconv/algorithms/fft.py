@@ -23,8 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from tconv.algorithms.cost import LIMITS, NOT_DIRECT, Cost
-from tconv.algorithms.flat import operand_bytes
+from tconv.algorithms.cost import LIMITS, NOT_DIRECT, Cost, operand_bytes
 from tconv.algorithms.rates import RATES
 from tconv.geometry import PLANNED, Axis, Problem
 from tconv.kernels.spectra import multiply_spectra

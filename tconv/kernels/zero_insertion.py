@@ -10,7 +10,7 @@ from tconv.kernels.launch import compiled
 
 
 @compiled
-def slide_turned(spread: Any, held: Any, turned: Any, bias: Any, starts: Any, offsets: Any, y: Any) -> None:
+def slide_turned(spread: Any, turned: Any, bias: Any, held: Any, starts: Any, offsets: Any, y: Any) -> None:
     """Each output is ``bias`` plus the sum over its window of ``spread`` times the ``turned`` kernel.
 
     Spatial axes are flattened into one, the last: ``spread[batch, groups, channels_in, cell]``,
