@@ -130,10 +130,7 @@ def ways(problem: Problem, threads: int) -> Iterator[Way]:
         )
     for way in patches.ways(problem):
         name = "winograd " + " x ".join(str(axis.outputs) for axis in way.axes)
-        chunks = patches.row_chunks(problem, way, threads)
-        yield from of_engine(
-            name, patch_tables.scheme_of(problem, way, chunks, threads), partial(_winograd, problem, way)
-        )
+        yield from of_engine(name, patch_tables.scheme_of(problem, way, threads), partial(_winograd, problem, way))
     for name in ("overlap_add", "depthwise", "col2im", "fft"):
         algorithm = ALGORITHMS[name]
         if algorithm.supports(problem) is None:

@@ -144,18 +144,18 @@ def _conv(axis: Axis, stride: int) -> PhasedAxis:
     return _place(axis, taps, stride, split, 0)
 
 
+def _meets(tap: Tap, split: int, first: int, last: int, size_in: int) -> bool:
+    """Whether one of its reads is an input: crops and small inputs leave taps that read zeros only."""
+    low, high = max(0, split * (first + tap.offset)), split * (last + tap.offset)
+    return first <= last and low + tap.part <= min(high + tap.part, size_in - 1)
+
+
 def _place(axis: Axis, taps: dict[int, list[Tap]], stride: int, split: int, origin: int) -> PhasedAxis:
     phases = []
     for residue in sorted(taps):
         first = max(0, ceil((origin - residue) / stride))
         last = (axis.size_out - 1 + origin - residue) // stride
-
-        def meets(tap: Tap, first: int = first, last: int = last) -> bool:
-            """Whether one of its reads is an input: crops and small inputs leave taps that read zeros only."""
-            low, high = (split * (n + tap.offset) + tap.part for n in (first, last))
-            return first <= last and max(low, tap.part) <= min(high, axis.size_in - 1)
-
-        alive = tuple(tap for tap in taps[residue] if meets(tap))
+        alive = tuple(tap for tap in taps[residue] if _meets(tap, split, first, last, axis.size_in))
         if alive:
             phases.append(Phase(residue, alive))
     offsets = [tap.offset for p in phases for tap in p.taps]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 
-from tconv.geometry import Axis, Problem
+from tconv.geometry import PLANNED, Axis, Problem
 
 
 def multiplications(problem: Problem) -> int:
@@ -25,6 +26,7 @@ def operations(problem: Problem) -> int:
     return multiplications(problem) * (8 if problem.dtype.startswith("complex") else 2)
 
 
+@lru_cache(maxsize=PLANNED)
 def pairs(operator: str, axis: Axis) -> int:
     """How many pairs of an index ``i`` and a tap ``j`` have ``0 <= stride*i + dilation*j - crop < size``.
 

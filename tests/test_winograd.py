@@ -60,7 +60,7 @@ overlapping = pytest.mark.parametrize(
 
 def compute(p, way, operands, threads=1, chunks=1):
     """The answer if ``p`` is cut in this way, and its rows into so many chunks."""
-    found = patched(p, threads)._replace(axes=way.axes, scheme=scheme_of(p, way, chunks, threads))
+    found = patched(p, threads)._replace(axes=way.axes, scheme=scheme_of(p, way, threads, chunks))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(winograd, "patched", lambda problem, threads: found)
         return answer("winograd", p, operands, threads)
@@ -399,7 +399,7 @@ def test_threads_layers_and_views_change_no_bit(case):
 def test_chunks_hold_like_numbers_of_rows(channels_out, chunks):
     p = replace(OVERLAPPING["k4s2_k4s2"], channels_out=channels_out)
     for way in patches.ways(p):
-        found = scheme_of(p, way, chunks, 2).tables
+        found = scheme_of(p, way, 2, chunks).tables
         lines = [
             found.blocks[section[BLOCK] : section[BLOCK] + section[BLOCKS], LINES].sum() for section in found.sections
         ]

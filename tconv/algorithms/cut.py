@@ -152,9 +152,11 @@ class Cut:
     def window(self) -> int:
         """Rows of a panel that one reading fills: for all inputs from a position to the next, if all are read."""
         span = self.spans[-1]
+        if span == 1 or not self.choice.rows_shared:
+            return 1
         last = {self.rows_of((group.last_reads,)) for group in self.groups if group.last_reads}
-        neighbours = tuple((self.axes[-1].ends[0], part) for part in range(span))
-        return span if self.choice.rows_shared and last == {(neighbours,)} else 1
+        neighbours = tuple(self.row_of(0, part) for part in range(span))
+        return span if last == {(neighbours,)} else 1
 
     def begins(self, part: int) -> bool:
         """Whether the row of a panel for this part of the last axis is not filled with the one before."""
@@ -208,9 +210,11 @@ class Cut:
         return (self.axes[-1].ends[0] if self.choice.rows_shared else offset, part)
 
     def rows_of(self, reads: tuple[Reads, ...]) -> tuple[Reads, ...]:
-        """The rows of a panel, or the lists of positions, that serve these reads on each axis."""
+        """The rows of a panel, or the lists of positions, that serve these reads on each axis, which are in order."""
+        if not self.choice.rows_shared:
+            return reads
         *outer, last = reads
-        return (*outer, tuple(sorted({self.row_of(*read) for read in last})))
+        return (*outer, tuple(self.row_of(0, part) for part in sorted({part for _, part in last})))
 
     @property
     def rearranged(self) -> bool:
@@ -302,8 +306,7 @@ def _untimed(problem: Problem, choice: Choice, axes: tuple[PhasedAxis, ...], par
     streams = tuple((residue, part) for residue in residues for part in range(parts))
     depth = problem.channels_in * parts
     groups = []
-    phases = prod(len(axis.phases) for axis in axes[:-1])
-    idle = prod(len(axis.phases) + axis.idle_count for axis in axes[:-1]) - phases
+    idle = prod(len(one.phases) + one.idle_count for one in axes[:-1]) - prod(len(one.phases) for one in axes[:-1])
     covers = all(axis.complete for axis in axes) and (dense or not last.idle_count) and idle <= MOST_IDLE
     classes = [[*axis.classes, axis.idle] if covers and axis.idle_count else axis.classes for axis in axes[:-1]]
     for outer in product(*classes):
@@ -506,7 +509,8 @@ def panels_of_blocks(
 ) -> tuple[float, int]:
     """The same as `panels` for so many streams of lines, in blocks of so many lines and what is left."""
     blocks, rest = divmod(lines, block_lines)
-    (each, count), (last, more) = (panels(channels_in_lanes, lanes, streams * n) for n in (block_lines, rest))
+    each, count = panels(channels_in_lanes, lanes, streams * block_lines)
+    last, more = panels(channels_in_lanes, lanes, streams * rest)
     return blocks * each + last, blocks * count + more
 
 

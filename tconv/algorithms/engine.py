@@ -28,16 +28,16 @@ def cost(problem: Problem, scheme: Scheme, threads: int) -> Cost:
     itemsize = np.dtype(scheme.dtype).itemsize
     operations = 2 * multiplications(problem) * scheme.cut.parts**2
     sizes = [
-        problem.batch * problem.groups * scheme.cut.parts * channels * np.prod(sizes, dtype=object)
-        for channels, sizes in (
-            (problem.channels_in, [axis.size_in for axis in problem.axes]),
-            (problem.channels_out, [axis.size_out for axis in problem.axes]),
+        problem.batch * problem.groups * scheme.cut.parts * channels * places
+        for channels, places in (
+            (problem.channels_in, prod(axis.size_in for axis in problem.axes)),
+            (problem.channels_out, prod(axis.size_out for axis in problem.axes)),
         )
     ]
     copied = scheme.copy_size * itemsize if scheme.cut.copied(problem.channels_last) else 0
     scratch = (scheme.sums_size + scheme.panel_size) * itemsize + scheme.most_copies * columns.COPY_FIELDS * 8
     workspace = copied + threads * scratch
-    moved = int(sum(sizes)) * itemsize + 2 * copied + scheme.packed_size * itemsize
+    moved = sum(sizes) * itemsize + 2 * copied + scheme.packed_size * itemsize
     packing = RATES.start_pack + (_transforming(problem) if scheme.transformed else RATES.pack) * scheme.packed_size
     return Cost(operations, moved, workspace, 1e-9 * scheme.cut.time, threads, 1e-9 * packing)
 

@@ -55,7 +55,7 @@ def best_way(problem: Problem) -> Way:
 def patched(problem: Problem, threads: int) -> Patched:
     """The best way, and its scheme."""
     best = best_way(problem)
-    return Patched(best.axes, best.loss, scheme_of(problem, best, row_chunks(problem, best, threads), threads))
+    return Patched(best.axes, best.loss, scheme_of(problem, best, threads))
 
 
 class _Room(NamedTuple):
@@ -114,8 +114,8 @@ def _panel_rows(last: PatchedAxis, lanes: int, lines: int) -> int:
     return sum(padded_rows(0, lanes, family.phases * lines) * family.rows for family in last.families)
 
 
-def scheme_of(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
-    """The scheme for ``way``, with rows in so many chunks."""
+def scheme_of(problem: Problem, way: Way, threads: int, chunks: int | None = None) -> Scheme:
+    """The scheme for ``way``, with rows in so many chunks; by default in as many as take the least time."""
     cut, room = way.cut, _room(problem, way)
     order = order_of(problem, cut)  # for inputs whose last axis is not contiguous
     count = way.axes[-1].axis.count
@@ -130,11 +130,12 @@ def scheme_of(problem: Problem, way: Way, chunks: int, threads: int) -> Scheme:
         panel_size=ceil((room.panel + AT_ONCE * room.staged + 2 * room.passing) / 64) * 64,
         copy_size=order.batch * order.image,
         most_copies=room.reads * (most_runs + ceil(room.tile_columns / cut.lanes)),
-        make=partial(_tables, problem, way, room, order, chunks, threads),
+        make=partial(_tables, problem, way, room, order, threads, chunks),
     )
 
 
-def _tables(problem: Problem, way: Way, room: _Room, order: Order, chunks: int, threads: int) -> Tables:
+def _tables(problem: Problem, way: Way, room: _Room, order: Order, threads: int, chunks: int | None) -> Tables:
+    chunks = chunks or row_chunks(problem, way, threads)
     cut, axes = way.cut, way.axes
     *outer, last = axes
     tiles = ceil(problem.batch * cut.columns / room.tile_columns)

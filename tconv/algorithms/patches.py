@@ -45,7 +45,11 @@ from tconv.transforms import TRANSFORMS
 SUMS_BYTES, LARGE_SUMS_BYTES = 192 * 1024, 512 * 1024
 FEW_BLOCKS = 4
 ROW_CHUNKS = 8  # most
+MOST_TAPS = max(taps for _, taps in SHAPES)
 MOST_PARTS = 16  # of the inputs, into which dilations sort them: each has weights and sums of its own
+
+# Part and offsets that are read, and the residues and taps of the phases that read them.
+_ByReads = dict[tuple[int, tuple[int, ...]], list[tuple[int, tuple[int, ...]]]]
 
 _CHOICE = Choice(channels_in_lanes=False, aligned_outer=True, aligned_last=True, rows_shared=False)
 
@@ -137,21 +141,34 @@ def _filter(outputs: int, taps: int) -> tuple[tuple[tuple[int, ...], ...], int]:
 
 
 @lru_cache(maxsize=PLANNED)
-def patched(axis: Axis, operator: Operator, outputs: int) -> PatchedAxis | None:
-    """``axis`` in patches of ``outputs`` positions; None where phases do not have the taps for it."""
+def _by_reads(axis: Axis, operator: Operator) -> tuple[PhasedAxis, _ByReads] | None:
+    """The phases of ``axis`` by what they read; None where that does not lie side by side, or there are too many."""
     if axis.dilation // gcd(axis.stride, axis.dilation) > MOST_PARTS:
         return None
     phased = phase(axis, operator, side_by_side=True)
     if phased.idle_count or phased.count == 0:
         return None
-    by_reads: dict[tuple[int, tuple[int, ...]], list[tuple[int, tuple[int, ...]]]] = {}
+    by_reads: _ByReads = {}
     for one in phased.phases:
+        if len(one.taps) > MOST_TAPS:
+            return None
         offsets, taps = zip(*sorted((tap.offset, tap.index) for tap in one.taps), strict=True)
         parts = {tap.part for tap in one.taps}
-        follow = offsets == tuple(range(offsets[0], offsets[0] + len(offsets)))
-        if not follow or len(parts) > 1 or (outputs, len(taps)) not in SHAPES:
+        if len(parts) > 1 or offsets != tuple(range(offsets[0], offsets[0] + len(offsets))):
             return None
         by_reads.setdefault((parts.pop(), offsets), []).append((one.residue, taps))
+    return phased, by_reads
+
+
+@lru_cache(maxsize=PLANNED)
+def patched(axis: Axis, operator: Operator, outputs: int) -> PatchedAxis | None:
+    """``axis`` in patches of ``outputs`` positions; None where phases do not have the taps for it."""
+    found = _by_reads(axis, operator)
+    if found is None:
+        return None
+    phased, by_reads = found
+    if any((outputs, len(offsets)) not in SHAPES for _, offsets in by_reads):
+        return None
     lowest = min(offsets[0] for _, offsets in by_reads)
     width = max(offsets[-1] for _, offsets in by_reads) - lowest + outputs
     families: list[Family] = []
@@ -324,7 +341,8 @@ def predicted(problem: Problem, cut: Cut, axes: tuple[PatchedAxis, ...]) -> tupl
         done *= axis.rows
     gathering = RATES.window * runs * depth * prod(windows) + vectors * depth * moved
     products = writing = 0.0
-    for group in groups_of(problem, axes):
+    groups = groups_of(problem, axes)
+    for group in groups:
         for family in last.families:
             each, count = panels_of_blocks(False, lanes, family.phases, group.lines, group.block_lines)
             products += group.rows * family.rows * (depth * each + RATES.start * count)
@@ -341,7 +359,7 @@ def predicted(problem: Problem, cut: Cut, axes: tuple[PatchedAxis, ...]) -> tupl
         else:
             of_lines = RATES.write_run * positions / last.outputs + weaving(len(cut.streams), lanes) * written
             writing += group.lines * runs * of_lines
-    weights = problem.groups * depth * sum(group.lines * group.rows for group in groups_of(problem, axes))
+    weights = problem.groups * depth * sum(group.lines * group.rows for group in groups)
     weights *= sum(family.rows * family.phases for family in last.families)
     copying = 0.0
     if cut.copied(problem.channels_last):
