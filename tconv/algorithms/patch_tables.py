@@ -21,6 +21,7 @@ from tconv.algorithms.scheme import (
     copy_axes,
     engine_axes,
     even,
+    lines_of,
     order_of,
 )
 from tconv.geometry import PLANNED, Problem
@@ -213,7 +214,7 @@ def _tables(problem: Problem, way: Way, room: _Room, order: Order, threads: int,
         chunks=even(rows.work, chunks),
         blocks=np.array(rows.blocks, np.int64),
         segments=np.array(rows.segments, np.int64),
-        lines=np.array(rows.lines, np.int64),
+        lines=lines_of(len(rows.phases), problem.channels_out),
         phases=np.array(rows.phases, np.int64).reshape(len(rows.phases), len(outer)),
         streams=streams,
         offsets=np.arange(problem.channels_in) * room.tile_columns,
@@ -251,7 +252,6 @@ class _Rows:
         self.work: list[int] = []  # of each section
         self.blocks: list[tuple[int, ...]] = []
         self.segments: list[tuple[int, ...]] = []
-        self.lines: list[tuple[int, ...]] = []
         self.phases: list[tuple[int, ...]] = []
         self.outer: list[list[tuple[int, ...]]] = []
         self.taps: list[tuple[int, ...]] = []
@@ -265,7 +265,7 @@ class _Rows:
         )
         share = sum(of_groups) / chunks
         for number, (group, firsts) in enumerate(zip(groups, blocks, strict=True)):
-            first_line, first_segment = len(self.lines), len(self.segments)
+            first_line, first_segment = len(self.phases) * problem.channels_out, len(self.segments)
             self._add_group(group)
             for first in firsts:
                 lines = min(group.block_lines, group.lines - first)
@@ -277,8 +277,6 @@ class _Rows:
         first_phase = len(self.phases)
         for shifts in product(*(range(axis.outputs) for axis in outer)):
             for residues in product(*(family.residues for family in group.families)):
-                phase = len(self.phases)
-                self.lines += [(channel, channel, phase) for channel in range(self._problem.channels_out)]
                 places = zip(outer, shifts, residues, strict=True)
                 self.phases.append(tuple(axis.stride * shift + residue for axis, shift, residue in places))
         kinds = zip(outer, group.families, strict=True)

@@ -8,12 +8,14 @@ between neighbours. What is free is ``m`` for each axis.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from itertools import product
 from math import ceil, gcd, prod
+from operator import truediv
+from typing import Any
 
 import numpy as np
 
@@ -119,17 +121,20 @@ class PatchedAxis:
 
     def weights(self, dtype: np.dtype) -> np.ndarray:
         """The matrix, taps by streams, that turns a kernel into the weights of products."""
-        exact = dtype.hasobject
-        matrix = np.zeros((self.size_kernel, self.streams), object)
+        divide: Callable[[int, int], Any] = _exactly if dtype.hasobject else truediv
+        matrix = np.zeros((self.size_kernel, self.streams), dtype)
         for family in self.families:
             rows, divisor = _filter(self.outputs, family.size)
             for f, row in enumerate(rows):
                 for number, taps in enumerate(family.taps):
                     for tap, weight in zip(taps, row, strict=True):
-                        value = Fraction(weight, divisor)
-                        whole = exact and value.denominator == 1
-                        matrix[tap, family.streams_of(f)[number]] = int(value) if whole else value
-        return matrix if exact else matrix.astype(dtype)
+                        matrix[tap, family.streams_of(f)[number]] = divide(weight, divisor)
+        return matrix
+
+
+def _exactly(weight: int, divisor: int) -> int | Fraction:
+    """What that makes, an integer if it is one."""
+    return Fraction(weight, divisor) if weight % divisor else weight // divisor
 
 
 def _filter(outputs: int, taps: int) -> tuple[tuple[tuple[int, ...], ...], int]:

@@ -174,7 +174,7 @@ def _tables(problem: Problem, cut: Cut, rows: _Rows, order: Order, threads: int)
         chunks=even(rows.work, row_chunks),
         blocks=np.array(rows.blocks, np.int64),
         segments=np.array(read.segments, np.int64),
-        lines=np.array(read.lines, np.int64),
+        lines=lines_of(len(read.phases), problem.channels_out, cut.parts),
         phases=np.array(read.phases, np.int64).reshape(len(read.phases), -1),
         streams=np.array(cut.streams, np.int64),
         offsets=np.concatenate([*read.offsets, np.empty(0, np.int64)]),
@@ -208,6 +208,12 @@ def engine_axes(cut: Cut, spans: tuple[int, ...]) -> np.ndarray:
     ]
     table: np.ndarray = np.array(rows).T
     return np.ascontiguousarray(table)
+
+
+def lines_of(phases: int, channels: int, parts: int = 1) -> np.ndarray:
+    """The table of lines: in each phase of the outer axes one of each channel."""
+    phase, channel = np.divmod(np.arange(phases * channels), channels)
+    return np.stack([channel, parts * channel, phase], axis=1)
 
 
 def order_of(problem: Problem, cut: Cut) -> Order:
@@ -340,7 +346,6 @@ class _Read:
 
     def __init__(self, problem: Problem, cut: Cut, rows: _Rows) -> None:
         self.segments: list[tuple[int, ...]] = []
-        self.lines: list[tuple[int, ...]] = []
         self.phases: list[tuple[int, ...]] = []
         self.offsets: list[np.ndarray] = []
         self.reads: list[tuple[int, ...]] = []
@@ -359,10 +364,7 @@ class _Read:
             self._rows_of[first] = {taps: row for row, taps in enumerate(product(*reads))}
         for group, panel in zip(cut.groups, rows.panel_of, strict=True):
             first_phase = len(self.phases)
-            for combination in product(*group.outer):
-                for channel in range(problem.channels_out):
-                    self.lines.append((channel, channel * cut.parts, len(self.phases)))
-                self.phases.append(tuple(phase.residue for phase in combination))
+            self.phases += [tuple(phase.residue for phase in combination) for combination in product(*group.outer)]
             for segment in group.segments:
                 self._add_segment(group, segment, panel, first_phase)
 
