@@ -43,7 +43,7 @@ def test_exact_however_it_is_cut(case, operator, small, monkeypatch):
     want = expected_by_taps(p, operands)
     for threads in (1, 2):
         np.testing.assert_array_equal(answer("depthwise", p, operands, threads), want)
-    bands = depthwise.scheme(p).shape.bands
+    bands = depthwise.scheme(p, 1).shape.bands
     depthwise.scheme.cache_clear()
     depthwise._placed.cache_clear()
     assert not small or bands > 1 or p.axes[0].size_in == 1 or p.axes[0].size_out == 1
@@ -51,7 +51,7 @@ def test_exact_however_it_is_cut(case, operator, small, monkeypatch):
 
 def test_which_residues_are_sorted_at_once():
     def sorted_at_once(*axes):
-        best = depthwise.scheme(of("conv", problem(T, *axes), "float32"))
+        best = depthwise.scheme(of("conv", problem(T, *axes), "float32"), 1)
         return depthwise._sorted_at_once(best.axes, best.parts, 16)
 
     for stride in (2, 3, 4):
@@ -65,7 +65,7 @@ def test_which_residues_are_sorted_at_once():
 @pytest.mark.parametrize("dilation", [100, 12_000, 25_000])
 def test_bands_are_longer_than_what_taps_reach(dilation):
     """Or planes would be copied again and again."""
-    best = depthwise.scheme(problem(T, axis(100_000, 3, 1, dilation), dtype="float32"))
+    best = depthwise.scheme(problem(T, axis(100_000, 3, 1, dilation), dtype="float32"), 1)
     assert best.shape.band * 2 >= best.axes[3, 0] == 2 * dilation
 
 

@@ -35,8 +35,6 @@ def supports(problem: Problem) -> str | None:
         return "is for transposed convolution"
     if problem.dtype.startswith("complex"):
         return "is for real numbers"
-    if problem.channels_in == 0 or min(min(axis.size_in, axis.size_kernel) for axis in problem.axes) == 0:
-        return "has nothing to multiply"
     if problem.groups * scheme(problem).chunks == 1 and _time(problem) > SERIAL:
         return "has one part only, for one thread"
     return None

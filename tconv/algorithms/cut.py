@@ -37,6 +37,7 @@ from tconv.kernels.tile import (
 from tconv.kernels.vectors import VECTOR_BYTES
 from tconv.kernels.windows import MOST_APART
 from tconv.polyphase import Phase, PhasedAxis, Reads, phase
+from tconv.taps import multiplications
 
 MOST_STREAMS = 48  # in one block, so that the sums of a tile with positions in its lanes stay in the first-level cache
 MOST_LINES = 24
@@ -239,7 +240,9 @@ def real_bytes(dtype: str) -> int:
 
 
 def cuts(problem: Problem) -> Iterator[Cut]:
-    """Every way to cut ``problem``; none if no output has more than its bias."""
+    """Every way to cut ``problem``; none if there is nothing to multiply."""
+    if multiplications(problem) == 0:
+        return
     parts = 2 if problem.dtype.startswith("complex") else 1
     origins = [True, False] if problem.operator == "conv_transpose" else [True]
     seen = set()
@@ -251,8 +254,6 @@ def cuts(problem: Problem) -> Iterator[Cut]:
         if phased in seen:
             continue
         seen.add(phased)
-        if min(problem.channels_in, *(axis.count for axis in phased)) == 0:
-            return
         reads = union_of_reads(phased)
         low, high = phased[-1].ends
         by_rows = _untimed(problem, Choice(False, outer, last, False), phased, parts)

@@ -25,7 +25,7 @@ from tconv.kernels.windows import MOST_APART
 from tconv.kernels.workers import UNASKED, Job, Scratch, Single
 from tconv.memory import Flat, ascending, extent, flat
 from tconv.polyphase import Phase, PhasedAxis, Tap, phase
-from tconv.taps import operations
+from tconv.taps import multiplications, operations
 
 PLANE_BYTES = 128 * 1024  # of a band, in the second-level cache
 SUMS = 4096  # of all streams of a tile's lines, at a time: a part of the first-level cache
@@ -106,14 +106,14 @@ def _phased(problem: Problem) -> tuple[PhasedAxis, ...]:
 
 
 @lru_cache(maxsize=PLANNED)
-def scheme(problem: Problem, together: int = 1) -> Scheme | None:
-    """The scheme, the same for any number of threads, and so are the bits; None if no output has more than its bias.
+def scheme(problem: Problem, together: int) -> Scheme | None:
+    """The scheme, the same for any number of threads, and so are the bits; None if there is nothing to multiply.
 
     For ``together`` groups that lie side by side, one or all.
     """
-    axes = _phased(problem)
-    if min(axis.count for axis in axes) == 0:
+    if multiplications(problem) == 0:
         return None
+    axes = _phased(problem)
     lanes, itemsize = lanes_of(problem.dtype), 8 if problem.dtype == "object" else np.dtype(problem.dtype).itemsize
     *outer, last = axes
     lows, highs = zip(*(axis.ends for axis in axes), strict=True)

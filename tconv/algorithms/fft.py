@@ -28,7 +28,7 @@ from tconv.algorithms.rates import RATES
 from tconv.geometry import PLANNED, Axis, Problem
 from tconv.kernels.spectra import multiply_spectra
 from tconv.polyphase import Phase, PhasedAxis, phase
-from tconv.taps import operations
+from tconv.taps import multiplications, operations
 
 FEW_TAPS = 24  # of a phase, below which direct sums are quicker
 MOST_PHASES = 64  # and parts, into which strides and dilations sort what is transformed
@@ -51,7 +51,7 @@ def supports(problem: Problem) -> str | None:
         return f"is for {MOST_PHASES} phases or fewer"
     if not _scipy():
         return "needs SciPy: python -m pip install scipy"
-    if problem.channels_in == 0 or (best := scheme(problem)) is None:
+    if (best := scheme(problem)) is None:
         return "has nothing to multiply"
     if best.spectra_bytes > SPECTRA_BYTES:
         return f"spectra of the weights would take {best.spectra_bytes / 2**30:.1f} GiB"
@@ -102,10 +102,10 @@ class Scheme:
 
 @lru_cache(maxsize=PLANNED)
 def scheme(problem: Problem) -> Scheme | None:
-    """The quickest lengths of transforms; None if no output has more than its bias."""
-    axes = [phase(axis, problem.operator, side_by_side=True) for axis in problem.axes]
-    if min(axis.count for axis in axes) == 0:
+    """The quickest lengths of transforms; None if there is nothing to multiply."""
+    if multiplications(problem) == 0:
         return None
+    axes = [phase(axis, problem.operator, side_by_side=True) for axis in problem.axes]
     parts = tuple(product(*(axis.parts for axis in axes)))
     phases = tuple(product(*(axis.phases for axis in axes)))
     read = [product(*(sorted({tap.part for tap in one.taps}) for one in combination)) for combination in phases]

@@ -52,8 +52,6 @@ def supports(problem: Problem) -> str | None:
         return "is for transposed convolution"
     if problem.dtype.startswith("complex"):
         return "is for real numbers"
-    if problem.channels_in == 0 or min(min(axis.size_in, axis.size_kernel) for axis in problem.axes) == 0:
-        return "has nothing to multiply"
     if _bytes(problem, _sums(problem, 1)) > MOST_SUMS_BYTES:
         return "has more sums than a cache holds"
     return None

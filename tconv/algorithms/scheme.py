@@ -89,7 +89,7 @@ class Scheme:
 
 @lru_cache(maxsize=PLANNED)
 def best_cut(problem: Problem) -> Cut | None:
-    """The quickest, for any number of threads; None if no output holds more than its bias."""
+    """The quickest, for any number of threads; None if there is nothing to multiply."""
     return min(cuts(problem), key=lambda cut: cut.time, default=None)
 
 

@@ -34,7 +34,7 @@ def supports(problem: Problem) -> str | None:
         return f"halves weights, which {problem.dtype} does not hold" if _whole(problem) else "is for real numbers"
     if problem.accuracy not in LIMITS:
         return NOT_DIRECT
-    if problem.channels_in == 0 or not any(patchings(problem)):
+    if not any(patchings(problem)):
         return "has no transform for these taps"
     return None
 
