@@ -118,34 +118,58 @@ def test_transforms(size, dtype, lanes):
 @every_dtype
 @every_register
 def test_interleaving(size, dtype, lanes):
-    by_part, by_phase, by_line = 3 * lanes, 37 * lanes, 900 * lanes
-    lines, bias = np.array([[7, 1, 0], [4000, 3, 0]]), numbers(30, dtype)
+    by_stream, by_line = 3 * lanes, 70 * lanes
+    lines, bias = np.array([[7, 1, 0], [4000, 3, 0]]), numbers(6, dtype)
     sums, target = numbers(2 * by_line, dtype), numbers(6000, dtype)
     intrinsic = interleave._interleaved
     rng = np.random.default_rng(0)
 
     @numba.njit
     def weave(streams, total, first, lines, sums, bias, parts, low, high, y):
-        intrinsic(
-            streams, total, first, 2, lines, 0, sums, 1, by_line, by_phase, by_part, bias, 1, parts, low, high, y, 5
-        )  # fmt: skip
+        intrinsic(streams, total, first, 2, lines, 0, sums, 1, by_line, by_stream, bias, 1, parts, low, high, y, 5)
 
-    for total in range(1, 22):
-        whole = [(total, 0)] * 5
+    for total in range(1, 20):
+        whole = [(total, 0)] * 4
         some = [
-            (min(streams, total - first), first) for streams, first in rng.integers(0, total, (5, 2)) + np.array([1, 0])
+            (min(streams, total - first), first) for streams, first in rng.integers(0, total, (4, 2)) + np.array([1, 0])
         ]
         for streams, first in whole + some:
-            parts = rng.choice([n for n in range(1, 12) if total % n == streams % n == first % n == 0])
+            parts = 2 if total % 2 == first % 2 == 0 and rng.integers(2) else 1
             low, high = sorted(int(n) for n in rng.integers(-3, 2 * lanes * total, 2))
 
             def define(y, total=total, streams=streams, first=first, parts=parts, low=low, high=high):
                 interleave.interleave(
-                    streams, total, first, 2, lines, 0, sums, 1, by_line, by_phase, by_part, bias, 1, parts,
+                    streams, total, first, 2, lines, 0, sums, 1, by_line, by_stream, bias, 1, parts,
                     max(0, low), high, y, 5,
                 )  # fmt: skip
 
             check(partial(weave, streams, total, first, lines, sums, bias, parts, max(0, low), high), define, target)
+
+
+@every_dtype
+@every_register
+def test_interleaving_channels(size, dtype, lanes):
+    by_channel, by_phase = 3 * lanes, 37 * lanes
+    bias, sums, target = numbers(30, dtype), numbers(900 * lanes, dtype), numbers(3000, dtype)
+    intrinsic = interleave._interleaved_channels
+    rng = np.random.default_rng(0)
+
+    @numba.njit
+    def weave(streams, total, first, channels, sums, bias, low, high, y):
+        intrinsic(streams, total, first, channels, sums, 1, by_phase, by_channel, bias, 1, low, high, y, 5)
+
+    for channels, phases in product((1, 2, 3, 4, 7, 8, 16, 21), (1, 2, 3, 4)):
+        total = channels * phases
+        for first in (0, *rng.integers(0, phases, 2) * channels):
+            streams = total if first == 0 else channels * int(rng.integers(1, phases - first // channels + 1))
+            low, high = sorted(int(n) for n in rng.integers(0, 2 * lanes * total, 2))
+
+            def define(y, channels=channels, streams=streams, total=total, first=first, low=low, high=high):
+                interleave.interleave_channels(
+                    streams, total, first, channels, sums, 1, by_phase, by_channel, bias, 1, low, high, y, 5
+                )
+
+            check(partial(weave, streams, total, first, channels, sums, bias, low, high), define, target)
 
 
 @every_dtype

@@ -184,9 +184,7 @@ def _summed_rows(
         block = builder.append_basic_block(f"rows_{count}")
         choice.add_case(INT(count), block)
         builder.position_at_end(block)
-        told = [
-            _segments(builder, builder.gep(segments.data, [INT(3 * LONGEST * stream)])) for stream in range(count)
-        ]
+        told = [_segments(builder, builder.gep(segments.data, [INT(3 * LONGEST * stream)])) for stream in range(count)]
         for number, row in _of_rows(builder, rows):
             from_ = builder.gep(source, [builder.mul(row, step)])
             into = builder.gep(target, [builder.mul(row, pitch)])
@@ -400,7 +398,7 @@ def _write_lines(
                     )  # fmt: skip
                 if y_step == 1:
                     interleave(
-                        streams, streams, 0, some, lines, 0, sums, 0, pitch, shape.columns, 0,
+                        streams, streams, 0, some, lines, 0, sums, 0, pitch, shape.columns,
                         sums, nothing, 1, low_here, high_here, y, out,
                     )  # fmt: skip
                     continue

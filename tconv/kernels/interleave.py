@@ -1,14 +1,15 @@
 """Interleaving: several streams of sums become one contiguous line of outputs, bias added.
 
-Output ``lane * streams + u`` is lane ``lane`` of stream ``u``. Each output phase has as many streams as it has parts,
-which lie side by side and have a bias each: one; or real and imaginary; or the channels of a position.
+The sums of output phase ``u`` lie in stream ``u``; output ``lane * streams + u`` is lane ``lane`` of it. Where
+numbers are complex, even streams are the real parts and odd ones the imaginary, each with a bias of its own; where
+channels come last, each phase has a stream for each channel.
 As in ``tile``, plain Python defines it and LLVM vector operations do it in compiled code.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
-from functools import partial
 from itertools import islice
 
 from llvmlite import ir
@@ -21,74 +22,104 @@ I32 = ir.IntType(32)
 
 
 WOVEN = (1, 2, 3, 4, 5, 6, 8, 16)  # streams that are woven at once; of others as many as there are lanes
+CHANNELS_WOVEN = (2, 3, 4, 6, 8, 16)  # the same where they are those of channels
 
 
 def interleave(
-    streams, total, first, count, lines, line, sums, at, by_line, by_phase, by_part, bias, bias_at, parts, low, high,
-    y, to,
-):  # fmt: skip
+    streams, total, first, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts, low, high, y, to
+):
     """Write outputs ``low <= e < high`` of a run, of ``count`` lines from ``line`` on.
 
-    There are ``total`` streams, of which these are ``streams`` from ``first`` on, all parts of some phases. Line ``n``
-    of the table ``lines`` goes to ``y[to + lines[n, 0] + e]``; biases begin at ``bias[bias_at + lines[n, 1]]``.
+    There are ``total`` streams, of which these are ``streams`` from ``first`` on. Line ``n`` of the table ``lines``
+    goes to ``y[to + lines[n, 0] + e]``; its bias is ``bias[bias_at + lines[n, 1]]``.
     """
     for i in range(count):
         for e in range(low, high):
             u = e % total - first
             if 0 <= u < streams:
-                place = at + i * by_line + u // parts * by_phase + u % parts * by_part + e // total
-                y[to + lines[line + i, 0] + e] = bias[bias_at + lines[line + i, 1] + u % parts] + sums[place]
+                y[to + lines[line + i, 0] + e] = (
+                    bias[bias_at + lines[line + i, 1] + u % parts] + sums[at + i * by_line + u * by_stream + e // total]
+                )
+
+
+def interleave_channels(
+    streams, total, first, channels, sums, at, by_phase, by_channel, bias, bias_at, low, high, y, to
+):
+    """The same for one line, where positions adjoin: each phase has as many streams as there are channels.
+
+    Output ``e`` goes to ``y[to + e]``; channel ``c`` of phase ``u`` is stream ``u * channels + c``, whose sums begin
+    ``u * by_phase + c * by_channel`` after ``at``.
+    """
+    for e in range(low, high):
+        u = e % total - first
+        if 0 <= u < streams:
+            place = at + u // channels * by_phase + u % channels * by_channel + e // total
+            y[to + e] = bias[bias_at + u % channels] + sums[place]
 
 
 @emits(interleave)
 def _interleaved(
-    builder, vector, streams, total, first, count, lines, line, sums, at, by_line, by_phase, by_part, bias, bias_at,
-    parts, low, high, y, to,
+    builder, vector, streams, total, first, count, lines, line, sums, at, by_line, by_stream, bias, bias_at, parts,
+    low, high, y, to,
 ):  # fmt: skip
     width = builder.extract_value(lines.shape, 1)
+    for at_once in _cases(builder, streams, total, WOVEN):
+        with cgutils.for_range(builder, count, intp=INT) as loop:
+            entry = builder.gep(lines.data, [builder.mul(builder.add(line, loop.index), width)])
+            shift, place = (builder.load(builder.gep(entry, [INT(n)])) for n in (0, 1))
+            one = builder.gep(bias.data, [builder.add(bias_at, place)])
+            other = builder.gep(one, [builder.sub(parts, INT(1))])
+            both = [splat(builder, builder.load(address), vector) for address in (one, other)]
+            sums_here = builder.gep(sums.data, [builder.add(at, builder.mul(loop.index, by_line))])
+            y_here = builder.gep(y.data, [builder.add(to, shift)])
+
+            def streams_from(number, sums_here=sums_here, both=both):
+                for u in itertools.count():
+                    yield builder.gep(sums_here, [builder.mul(by_stream, builder.add(number, INT(u)))]), both[u % 2]
+
+            if at_once:
+                _weave(builder, vector, at_once, streams_from, low, high, y_here)
+            else:
+                _weave_some(builder, vector, streams, total, first, streams_from, low, high, y_here)
+
+
+@emits(interleave_channels)
+def _interleaved_channels(
+    builder, vector, streams, total, first, channels, sums, at, by_phase, by_channel, bias, bias_at, low, high, y, to
+):
+    sums, biases, y = (builder.gep(array.data, [start]) for array, start in ((sums, at), (bias, bias_at), (y, to)))
+    jump = builder.sub(by_phase, builder.mul(by_channel, builder.sub(channels, INT(1))))
+
+    def streams_from(number):
+        phase, channel = builder.sdiv(number, channels), builder.srem(number, channels)
+        place = builder.add(builder.mul(phase, by_phase), builder.mul(channel, by_channel))
+        while True:
+            yield builder.gep(sums, [place]), splat(builder, builder.load(builder.gep(biases, [channel])), vector)
+            after = builder.add(channel, INT(1))
+            last = builder.icmp_signed("==", after, channels)
+            place = builder.add(place, builder.select(last, jump, by_channel))
+            channel = builder.select(last, INT(0), after)
+
+    for at_once in _cases(builder, streams, total, CHANNELS_WOVEN):
+        if at_once:
+            _weave(builder, vector, at_once, streams_from, low, high, y)
+        else:
+            _weave_some(builder, vector, streams, total, first, streams_from, low, high, y)
+
+
+def _cases(builder: ir.IRBuilder, streams: ir.Value, total: ir.Value, woven_at_once: tuple[int, ...]) -> Iterator[int]:
+    """How many streams are to be woven at once: each of these, and 0 for all that is left."""
     done = builder.append_basic_block("woven")
-    blocks = {n: builder.append_basic_block(f"weave_{n}") for n in (*WOVEN, 0)}
+    blocks = {n: builder.append_basic_block(f"weave_{n}") for n in (*woven_at_once, 0)}
     everything = builder.icmp_signed("==", streams, total)
     choice = builder.switch(builder.select(everything, streams, INT(0)), blocks[0])
     for at_once, block in blocks.items():
         if at_once:
             choice.add_case(INT(at_once), block)
         builder.position_at_end(block)
-        with cgutils.for_range(builder, count, intp=INT) as loop:
-            entry = builder.gep(lines.data, [builder.mul(builder.add(line, loop.index), width)])
-            shift, place = (builder.load(builder.gep(entry, [INT(n)])) for n in (0, 1))
-            biases = builder.gep(bias.data, [builder.add(bias_at, place)])
-            sums_here = builder.gep(sums.data, [builder.add(at, builder.mul(loop.index, by_line))])
-            y_here = builder.gep(y.data, [builder.add(to, shift)])
-            stream = partial(_streams, builder, vector, sums_here, by_phase, by_part, biases, parts)
-            if at_once:
-                _weave(builder, vector, at_once, stream, low, high, y_here)
-            else:
-                _weave_some(builder, vector, streams, total, first, stream, low, high, y_here)
+        yield at_once
         builder.branch(done)
     builder.position_at_end(done)
-
-
-def _streams(
-    builder: ir.IRBuilder,
-    vector: ir.VectorType,
-    sums: ir.Value,
-    by_phase: ir.Value,
-    by_part: ir.Value,
-    biases: ir.Value,
-    parts: ir.Value,
-    first: ir.Value,
-) -> Iterator[tuple[ir.Value, ir.Value]]:
-    """Streams from the ``first`` on: where the sums of each begin, and its bias in every lane."""
-    phase, part = builder.sdiv(first, parts), builder.srem(first, parts)
-    place = builder.add(builder.mul(phase, by_phase), builder.mul(part, by_part))
-    jump = builder.sub(by_phase, builder.mul(by_part, builder.sub(parts, INT(1))))
-    while True:
-        yield builder.gep(sums, [place]), splat(builder, builder.load(builder.gep(biases, [part])), vector)
-        after = builder.add(part, INT(1))
-        last = builder.icmp_signed("==", after, parts)
-        place = builder.add(place, builder.select(last, jump, by_part))
-        part = builder.select(last, INT(0), after)
 
 
 def _weave_some(

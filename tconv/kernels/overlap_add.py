@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tconv.kernels.interleave import interleave
+from tconv.kernels.interleave import interleave, interleave_channels
 from tconv.kernels.launch import called
 from tconv.kernels.tile import POSITION_VECTORS, panel_height, positions_tile
 from tconv.kernels.turn import turn
@@ -145,15 +145,15 @@ def _write(overlap, axes, first, last, base, group, to, bias_rows, bias, sums, y
         here = place * overlap.channels_out * phases * overlap.pitch
         channels = overlap.channels_out
         if overlap.y_channel == 1 and axes[Y_STEP, a] == channels:
-            interleave(
-                phases * channels, phases * channels, 0, 1, bias_rows, 0, sums, here, 0, overlap.pitch,
-                phases * overlap.pitch, bias, group * channels, channels, low * channels, high * channels, y, at,
+            interleave_channels(
+                phases * channels, phases * channels, 0, channels, sums, here, overlap.pitch, phases * overlap.pitch,
+                bias, group * channels, low * channels, high * channels, y, at,
             )  # fmt: skip
             continue
         for channel in range(channels):
             if axes[Y_STEP, a] == 1:
                 interleave(
-                    phases, phases, 0, 1, bias_rows, channel, sums, here, 0, overlap.pitch, 0,
+                    phases, phases, 0, 1, bias_rows, channel, sums, here, 0, overlap.pitch,
                     bias, group * channels, 1, low, high, y, at,
                 )  # fmt: skip
             else:

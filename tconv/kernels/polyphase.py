@@ -58,7 +58,7 @@ from tconv.kernels.columns import (
     next_group,
     weights_of,
 )
-from tconv.kernels.interleave import interleave
+from tconv.kernels.interleave import interleave, interleave_channels
 from tconv.kernels.launch import called, inlined
 from tconv.kernels.spread import put_rows, spread
 from tconv.kernels.tile import CHANNEL_ROWS, POSITION_VECTORS, channels_tile, panel_height, positions_tile
@@ -235,7 +235,7 @@ def _write(shape, axes, block, first_line, first_sum, lines, phases, streams, bi
                 total = axes[STRIDE, last] * shape.parts
                 interleave(
                     n_streams, total, first_stream, block[LINES] if whole else 1, lines, line,
-                    sums, here, by_line, by_stream * shape.parts, by_stream, bias, bias_at, shape.parts,
+                    sums, here, by_line, by_stream, bias, bias_at, shape.parts,
                     max(0, -t * shape.parts), min(runs[r, LENGTH] * total, (axes[LIMIT, last] - t) * shape.parts),
                     y, runs[r, Y],
                 )  # fmt: skip
@@ -278,10 +278,11 @@ def _spread(shape, axes, block, first_line, first_sum, lines, phases, streams, b
             here = first_sum + runs[r, COLUMN] * by_column + (line - first_line) * by_line
             if seen and whole and count == shape.channels_out:
                 t, total = runs[r, LAST], stride * count
-                interleave(
-                    block[STREAMS] * count, total, block[STREAM] * count, 1, lines, line,
-                    sums, here, 0, by_stream, by_line, bias, bias_at, count,
-                    max(0, -t * count), min(runs[r, LENGTH] * total, (limit - t) * count), y, runs[r, Y],
+                interleave_channels(
+                    block[STREAMS] * count, total, block[STREAM] * count, count,
+                    sums, here, by_stream, by_line, bias, bias_at + lines[line, BIAS],
+                    max(0, -t * count), min(runs[r, LENGTH] * total, (limit - t) * count),
+                    y, runs[r, Y] + lines[line, TO],
                 )  # fmt: skip
                 seen = False
             for u in range(block[STREAMS] if seen else 0):
