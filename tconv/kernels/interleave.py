@@ -73,17 +73,17 @@ def _interleaved(
             sums_here = builder.gep(sums.data, [builder.add(at, builder.mul(loop.index, by_line))])
             y_here = builder.gep(y.data, [builder.add(to, shift)])
 
-            def streams_from(number, sums_here=sums_here, both=both):
+            def streams_from(number, both=both):
                 for u in itertools.count():
-                    yield builder.gep(sums_here, [builder.mul(by_stream, builder.add(number, INT(u)))]), both[u % 2]
+                    yield builder.mul(by_stream, builder.add(number, INT(u))), both[u % 2]
 
             if at_once:
-                _weave(builder, vector, at_once, streams_from, low, high, y_here)
+                _weave(builder, vector, at_once, sums_here, streams_from, low, high, y_here)
             else:
-                _weave_some(builder, vector, streams, total, first, streams_from, low, high, y_here)
+                _weave_some(builder, vector, streams, total, first, sums_here, streams_from, low, high, y_here)
 
 
-@emits(interleave_channels)
+@emits(interleave_channels, apart=True)
 def _interleaved_channels(
     builder, vector, streams, total, first, channels, sums, at, by_phase, by_channel, bias, bias_at, low, high, y, to
 ):
@@ -94,7 +94,7 @@ def _interleaved_channels(
         phase, channel = builder.sdiv(number, channels), builder.srem(number, channels)
         place = builder.add(builder.mul(phase, by_phase), builder.mul(channel, by_channel))
         while True:
-            yield builder.gep(sums, [place]), splat(builder, builder.load(builder.gep(biases, [channel])), vector)
+            yield place, splat(builder, builder.load(builder.gep(biases, [channel])), vector)
             after = builder.add(channel, INT(1))
             last = builder.icmp_signed("==", after, channels)
             place = builder.add(place, builder.select(last, jump, by_channel))
@@ -102,9 +102,9 @@ def _interleaved_channels(
 
     for at_once in _cases(builder, streams, total, CHANNELS_WOVEN):
         if at_once:
-            _weave(builder, vector, at_once, streams_from, low, high, y)
+            _weave(builder, vector, at_once, sums, streams_from, low, high, y)
         else:
-            _weave_some(builder, vector, streams, total, first, streams_from, low, high, y)
+            _weave_some(builder, vector, streams, total, first, sums, streams_from, low, high, y)
 
 
 def _cases(builder: ir.IRBuilder, streams: ir.Value, total: ir.Value, woven_at_once: tuple[int, ...]) -> Iterator[int]:
@@ -128,6 +128,7 @@ def _weave_some(
     streams: ir.Value,
     total: ir.Value,
     first: ir.Value,
+    source: ir.Value,
     streams_from: Callable[[ir.Value], Iterator[tuple[ir.Value, ir.Value]]],
     low: ir.Value,
     high: ir.Value,
@@ -146,10 +147,10 @@ def _weave_some(
         stream = builder.mul(loop.index, lanes)
         left = builder.sub(streams, stream)
         rows, any_ = [], None
-        for u, (sums, bias) in enumerate(islice(streams_from(stream), vector.count)):
-            any_ = any_ or sums  # is read where there is no stream
-            here = builder.select(builder.icmp_signed("<", INT(u), left), sums, any_)
-            rows.append(add(load_vector(builder, here, column, vector), bias))
+        for u, (place, bias) in enumerate(islice(streams_from(stream), vector.count)):
+            any_ = any_ or place  # is read where there is no stream
+            here = builder.select(builder.icmp_signed("<", INT(u), left), place, any_)
+            rows.append(add(load_vector(builder, source, builder.add(column, here), vector), bias))
         for n, line in enumerate(woven(builder, rows)):
             e = builder.add(builder.mul(builder.add(column, INT(n)), total), builder.add(first, stream))
             last = builder.sub(high, e)
@@ -161,6 +162,7 @@ def _weave(
     builder: ir.IRBuilder,
     vector: ir.VectorType,
     streams: int,
+    source: ir.Value,
     streams_from: Callable[[ir.Value], Iterator[tuple[ir.Value, ir.Value]]],
     low: ir.Value,
     high: ir.Value,
@@ -170,10 +172,15 @@ def _weave(
     add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
     width = INT(streams * vector.count)
     count = builder.sdiv(builder.add(high, builder.sub(width, INT(1))), width)
-    each = list(islice(streams_from(INT(0)), streams))
     with cgutils.for_range(builder, count, intp=INT) as loop:
         lane = builder.mul(loop.index, INT(vector.count))
-        line = woven(builder, [add(load_vector(builder, sums, lane, vector), bias) for sums, bias in each])
+        line = woven(
+            builder,
+            [
+                add(load_vector(builder, source, builder.add(lane, place), vector), bias)
+                for place, bias in islice(streams_from(INT(0)), streams)
+            ],
+        )
         done = builder.mul(loop.index, width)
         store_line(builder, line, builder.sub(low, done), builder.sub(high, done), builder.gep(target, [done]))
 

@@ -35,7 +35,7 @@ def _early(builder: ir.IRBuilder, first: ir.Value, count: ir.Value, lanes: ir.Va
     return builder.select(late, latest, first)
 
 
-@emits(spread)
+@emits(spread, apart=True)
 def _spread(builder, vector, count, low, high, sums, at, by_line, bias, bias_at, y, to, step):
     lanes = INT(vector.count)
     add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
@@ -73,7 +73,7 @@ def _spread(builder, vector, count, low, high, sums, at, by_line, bias, bias_at,
                 turn(vector.count)
 
 
-@emits(put_rows)
+@emits(put_rows, apart=True)
 def _put_rows(builder, vector, count, low, high, sums, at, by_column, bias, bias_at, y, to, step):
     source, biases, target = (
         builder.gep(array.data, [start]) for array, start in ((sums, at), (bias, bias_at), (y, to))
