@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from tconv.algorithms import ALGORITHMS, SINGLE
-from tconv.algorithms.engine import SERIAL, flat_bias
+from tconv.algorithms.cost import SERIAL
+from tconv.algorithms.engine import flat_bias
 from tconv.call import Packed
 from tconv.dtypes import for_kernels
 from tconv.geometry import PLANNED, Sizes

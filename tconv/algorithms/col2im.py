@@ -13,9 +13,9 @@ from math import ceil, prod
 
 import numpy as np
 
-from tconv.algorithms.cost import Cost, operand_bytes
+from tconv.algorithms.cost import SERIAL, Cost, awake, operand_bytes
 from tconv.algorithms.cut import lanes_of, moving, reading_listed
-from tconv.algorithms.engine import SERIAL, flat_bias
+from tconv.algorithms.engine import flat_bias
 from tconv.algorithms.rates import RATES
 from tconv.geometry import PLANNED, Problem
 from tconv.kernels import col2im
@@ -169,6 +169,6 @@ def _placed(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], 
         (problem.dtype, (CHANNELS_AT_ONCE * width,)),
         (problem.dtype, (shape.block * _columns(shape),)),
     )
-    threads = 1 if _time(problem) < SERIAL else threads
+    threads = awake(_time(problem), threads)
     workers = min(threads, shape.groups * shape.chunks)
     return Job((shape, table, reaches, reaches @ np.array(y_steps)), (UNASKED,) * 4, own, workers, threads)

@@ -14,6 +14,13 @@ LIMITS = {"direct": 4.0, "fast": 16.0}
 
 NOT_DIRECT = "does not add up the products of the definition, as accuracy 'exact-order' asks for"
 
+SERIAL = 4e4  # nanoseconds below which waking a second thread costs more than it saves
+
+
+def awake(nanoseconds: float, threads: int) -> int:
+    """On how many of the threads work is done that takes so long on one: a little of it on that one."""
+    return 1 if nanoseconds < SERIAL else threads
+
 
 @dataclass(frozen=True)
 class Cost:

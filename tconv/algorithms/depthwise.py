@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tconv.algorithms.cost import Cost, operand_bytes
+from tconv.algorithms.cost import Cost, awake, operand_bytes
 from tconv.algorithms.cut import lanes_of, moving, weaving
-from tconv.algorithms.engine import SERIAL, fill, flat_bias
+from tconv.algorithms.engine import fill, flat_bias
 from tconv.algorithms.rates import RATES
 from tconv.geometry import PLANNED, Problem
 from tconv.kernels import depthwise
@@ -242,8 +242,7 @@ def forward(
         return True
     if not best.covers:
         fill(bias, y)
-    if best.time < SERIAL:
-        threads = 1
+    threads = awake(best.time, threads)
     (inputs, source), (output, target) = flat(ascending(x)), flat(y)
     added = flat_bias(bias, problem.groups * problem.channels_out, problem.dtype)
     key = None if problem.dtype == "object" else problem.dtype
@@ -256,7 +255,7 @@ def single(problem: Problem, source: tuple[int, ...], target: tuple[int, ...], t
     best = scheme(problem, 1)
     if best is None or not best.covers:
         return None
-    threads = 1 if best.time < SERIAL else threads
+    threads = awake(best.time, threads)
     return Single(depthwise.depthwise, _placed(problem, source, target, threads))
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tconv.algorithms.cost import Cost
+from tconv.algorithms.cost import Cost, awake
 from tconv.algorithms.cut import Cut
 from tconv.algorithms.packing import ITEMS, Rows, pack
 from tconv.algorithms.rates import RATES
@@ -20,7 +20,6 @@ from tconv.memory import Flat, ascending, extent, flat, give_back, workspace
 from tconv.taps import multiplications
 
 FEW_OUT, FEW_IN = 12, 4  # channels with which packing transformed weights takes twice what it does with many
-SERIAL = 4e4  # nanoseconds below which waking a second thread costs more than it saves
 
 
 def cost(problem: Problem, scheme: Scheme, threads: int) -> Cost:
@@ -89,8 +88,7 @@ def forward(scheme: Scheme, packed: Flat, x: np.ndarray, bias: np.ndarray | None
     """Copy ``x`` if it must be, multiply, and write ``y``; False if transforms met an inf or nan, and ``y`` is void."""
     if not scheme.cut.covers:
         fill(bias, y)
-    if scheme.cut.time < SERIAL:
-        threads = 1
+    threads = awake(scheme.cut.time, threads)
     added = flat_bias(bias, y.shape[1] * y.shape[2] * scheme.cut.parts, scheme.dtype)
     (input_, source), (output, target) = flat(ascending(x)), flat(y)
     job, copying = _placed(scheme, source, target, threads), _source(scheme, source, threads).copying
@@ -107,7 +105,7 @@ def forward(scheme: Scheme, packed: Flat, x: np.ndarray, bias: np.ndarray | None
 
 def single(scheme: Scheme, source: tuple[int, ...], target: tuple[int, ...], threads: int) -> Single | None:
     """The kernel, and what it is told for an input and an output with these steps, where there is no more to do."""
-    threads = 1 if scheme.cut.time < SERIAL else threads
+    threads = awake(scheme.cut.time, threads)
     if not scheme.cut.covers or _source(scheme, source, threads).copying is not None:
         return None
     return Single(polyphase.forward, _placed(scheme, source, target, threads))

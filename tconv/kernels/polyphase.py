@@ -71,16 +71,29 @@ WEIGHTS_DEPTH = 512  # of the channels tile: 4 vectors of 64 bytes times this st
 
 
 @inlined
-def _expect_lines(block, first, end, lines, runs, n_runs, y):
-    """Ask for the memory of some of the lines that a block writes."""
+def _expect_lines(shape, axes, block, first, end, lines, runs, n_runs, y):
+    """Ask for the memory of some of the lines that a block writes; of lines side by side, each for a part of all."""
     if n_runs == 0 or first == end:
         return
+    whole = shape.interleaved or (shape.adjoining and block[LINES] >= shape.channels_out)
+    last = axes.shape[1] - 1
+    step, stream = axes[Y_STEP, last], block[STREAM] * axes[Y_STEP, last]
     place = first % block[LINES]  # a division for each line would be felt where there are few channels
     line = block[LINE] + first // block[LINES] * block[GROUP_LINES] + place
     for _ in range(first, end):
         for r in range(n_runs):
             out = runs[r, Y] + lines[line, TO]
-            expect(y, out, out + runs[r, LENGTH] * block[STREAMS])
+            if whole:
+                length = runs[r, LENGTH] * block[STREAMS]
+                out += shape.spread * lines[line, BIAS] * (length - 1)
+                expect(y, out, out + length)
+                continue
+            channel = lines[line, BIAS] % shape.lanes
+            for n in range(channel, runs[r, LENGTH], shape.lanes):
+                at = out - channel + stream + n * axes[STRIDE, last] * step
+                for _ in range(block[STREAMS]):
+                    expect(y, at, at + 1)
+                    at += step
         line += 1
         place += 1
         if place == block[LINES]:
@@ -90,7 +103,7 @@ def _expect_lines(block, first, end, lines, runs, n_runs, y):
 
 @inlined
 def _positions_product(
-    shape, section, columns, resume, depth, rows, panel, first_row, offsets, offset, w, at, sums, to,
+    shape, axes, section, columns, resume, depth, rows, panel, first_row, offsets, offset, w, at, sums, to,
     block, done, all_rows, all_lines, lines, runs, n_runs, y,
 ):  # fmt: skip
     """Sums of ``rows`` rows over the first ``columns`` columns, ``depth`` steps; added to sums there if ``resume``.
@@ -106,7 +119,7 @@ def _positions_product(
         height = panel_height(0, lanes, rows - row)
         done += min(height, rows - row)
         expected = done * all_lines // all_rows
-        _expect_lines(block, line, expected, lines, runs, n_runs, y)
+        _expect_lines(shape, axes, block, line, expected, lines, runs, n_runs, y)
         line = expected
         for first in range(0, columns, shape.slice_columns):
             vectors = 1 if columns - first <= lanes else POSITION_VECTORS
@@ -155,13 +168,13 @@ def _channels_product(shape, used, taps, rows, pitch, x, copies, offsets, offset
 
 @inlined
 def _block_product(
-    shape, patches, section, block, segments, low, high, used, operand, copies, offsets, w, at, sums, lines, runs,
-    n_runs, y,
+    shape, patches, axes, section, block, segments, low, high, used, operand, copies, offsets, w, at, sums, lines,
+    runs, n_runs, y,
 ):  # fmt: skip
     """Sums of one block of rows over channels ``low`` to ``high``."""
     n_lines = block[LINES]
     pitch = shape.tile_columns
-    expected = n_runs if shape.interleaved and high == shape.channels_in else 0
+    expected = n_runs if (shape.interleaved or shape.spread) and high == shape.channels_in else 0
     all_lines = outer_outputs(patches, block) * n_lines
     all_rows = 0
     for s in range(block[SEGMENT], block[SEGMENT] + block[SEGMENTS]):
@@ -180,7 +193,7 @@ def _block_product(
             )  # fmt: skip
         else:
             at = _positions_product(
-                shape, section, used, low + segments[s, ADDED], (high - low) * taps, rows, operand,
+                shape, axes, section, used, low + segments[s, ADDED], (high - low) * taps, rows, operand,
                 segments[s, PANEL], offsets, segments[s, OFFSETS], w, at, sums, block[SUMS] + done * pitch,
                 block, summed, all_rows, all_lines, lines, runs, expected, y,
             )  # fmt: skip
@@ -360,7 +373,7 @@ def forward(
                             block = blocks[b]
                             at = weights_of(shape, section, block, group, low, high)
                             _block_product(
-                                shape, patches, section, block, segments, low, high, used, operand, copies,
+                                shape, patches, axes, section, block, segments, low, high, used, operand, copies,
                                 offsets, w, at, sums, lines, runs, n_runs, y,
                             )  # fmt: skip
                             if high < shape.channels_in:
