@@ -126,7 +126,7 @@ def conv_transpose(
         Shapes do not fit each other; the message names argument and axis.
     tconv.errors.ParameterError
         A number is below what is allowed, there are too few or too many of them, a word is unknown, or the
-        padding crops more than there is.
+        padding crops more than there is; or the bias is a Python number that integers of x and w do not hold.
     tconv.errors.LayoutError
         A pattern can't be read.
     tconv.errors.MethodError

@@ -14,6 +14,7 @@ from tconv.errors import (
     DtypeError,
     MethodError,
     OutError,
+    ParameterError,
     ShapeError,
     TooLargeError,
     shown,
@@ -96,7 +97,17 @@ def run(plan: Plan, x: Array, w: Array, packed: Packed | None, bias: Array | Non
 
 
 def check_result(plan: Plan, out: Any, **operands: Array | None) -> None:
-    """Raise unless the result has a place: memory for a new array, or an ``out`` that can take it."""
+    """Raise unless the result has a place: memory for a new array, or an ``out`` that can take it.
+
+    Nor may a bias that is a Python number, and so makes the result no wider, be beyond what it holds.
+    """
+    bias = operands.get("bias")
+    if bias is not None and plan.dtype.kind in "iu" and not np.can_cast(bias.dtype, plan.dtype):
+        limits = np.iinfo(plan.dtype)
+        if not limits.min <= int(bias.item()) <= limits.max:
+            raise ParameterError(
+                f"bias: got {bias}; must be from {limits.min} to {limits.max}, as x and w are {plan.dtype}"
+            )
     if out is not None:
         _check_out(plan, out, operands)
     elif plan.bytes_allocated > MEMORY:

@@ -111,14 +111,22 @@ def test_an_infinity_stays_where_it_belongs(case, monkeypatch):
 @pytest.mark.parametrize("operator", ["conv_transpose", "conv"])
 @pytest.mark.parametrize(
     ("dtype", "channels_in", "channels_out"),
-    [("float32", 1, 1), ("float32", 19, 21), ("float32", 32, 16), ("complex64", 3, 5), ("object", 3, 3)],
+    [
+        ("float32", 1, 1),
+        ("float32", 19, 21),
+        ("float32", 32, 16),
+        ("float32", 5, 8),
+        ("float32", 8, 25),
+        ("complex64", 3, 5),
+        ("object", 3, 3),
+    ],
 )
 @pytest.mark.parametrize("last", ["xy", "x", "y"])
 @pytest.mark.parametrize("case", SMALL)
 def test_channels_last(case, dtype, channels_in, channels_out, operator, last):
     """Input or result with their channels side by side, as many as vectors hold and others."""
     p = replace(of(operator, SMALL[case], dtype), channels_in=channels_in, channels_out=channels_out)
-    check(p, threads=(1,), last=last)
+    check(replace(p, channels_last=last == "xy"), threads=(1,), last=last)
 
 
 def check(p, threads, operands=None, last=""):

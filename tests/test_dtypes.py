@@ -108,6 +108,19 @@ def test_a_python_number_as_bias_is_no_wider_than_what_it_meets(dtype, bias):
         assert np.array_equal(y, wanted)
 
 
+@pytest.mark.parametrize(("dtype", "bias"), [("int8", 128), ("int8", -129), ("uint8", -1), ("int64", 2**63)])
+def test_a_python_number_as_bias_must_fit(dtype, bias):
+    x, w = np.ones(3, dtype), np.ones(2, dtype)
+    limits = np.iinfo(dtype)
+    message = f"bias: got {bias}; must be from {limits.min} to {limits.max}, as x and w are {dtype}"
+    with pytest.raises(errors.ParameterError, match=message):
+        tconv.conv_transpose(x, w, bias, layout="...")
+    with pytest.raises(errors.ParameterError, match=message):
+        tconv.ConvTranspose(w, bias, layout="...")(x)
+    inside = limits.max if bias > 0 else limits.min
+    assert tconv.conv_transpose(0 * x, w, inside, layout="...").tolist() == [inside] * 4
+
+
 def test_an_integer_of_any_size_as_bias_makes_objects():
     assert compute(np.ones(1, "i4"), np.ones(1, "i4"), bias=2**70).tolist() == [2**70 + 1]
 

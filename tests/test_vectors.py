@@ -59,7 +59,7 @@ def test_copies_of_lanes(size, dtype, lanes):
 
     @numba.njit
     def copy(held, count, source, first, step, target):
-        intrinsic(held, count, source, first, step, target, 3, 2 * lanes)
+        intrinsic(lanes, held, count, source, first, step, target, 3, 2 * lanes)
 
     for count, step, first, held in copies(lanes, source.size):
         define = partial(windows.copy_lanes, lanes, held, count, source, first, step, to=3, pitch=2 * lanes)
@@ -76,7 +76,7 @@ def test_copies_of_windows(size, dtype, lanes):
 
         @numba.njit
         def copy(held, count, source, first, step, target):
-            intrinsic(span, window, held, count, source, first, step, target, 3, pitch, row)  # noqa: B023
+            intrinsic(span, window, lanes, held, count, source, first, step, target, 3, pitch, row)  # noqa: B023
 
         for count, step, first, held in copies(span * (lanes - 1) + window, source.size):
             place = (span, window, lanes, held, count, source, first, step)
@@ -85,6 +85,22 @@ def test_copies_of_windows(size, dtype, lanes):
                 lambda y: windows.copy_windows(*place, y, 3, pitch, row),  # noqa: B023
                 target,
             )
+
+
+@every_dtype
+@every_register
+def test_spaced_copies(size, dtype, lanes):
+    intrinsic = windows._copied_spaced
+    source, target = numbers(500, dtype), numbers(lanes + 5, dtype)
+
+    @numba.njit
+    def copy(step, held, first, target):
+        intrinsic(step, lanes, held, source, first, target, 3)
+
+    for step in windows.SPACED:
+        for _, _, first, held in copies(step * (lanes - 1) + 1, source.size):
+            define = partial(windows.copy_spaced, step, lanes, held, source, first, to=3)
+            check(partial(copy, step, held, first), lambda y: define(target=y), target)  # noqa: B023
 
 
 @every_dtype

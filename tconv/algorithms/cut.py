@@ -35,7 +35,7 @@ from tconv.kernels.tile import (
     panel_height,
 )
 from tconv.kernels.vectors import VECTOR_BYTES
-from tconv.kernels.windows import MOST_APART
+from tconv.kernels.windows import MOST_APART, SPACED
 from tconv.polyphase import Phase, PhasedAxis, Reads, phase
 from tconv.taps import multiplications
 
@@ -399,7 +399,9 @@ def predicted(problem: Problem, cut: Cut) -> float:
 def copying_element(problem: Problem, cut: Cut) -> float:
     """What each input takes to be copied to where ``cut`` wants it."""
     if not cut.rearranged:
-        return RATES.turn
+        channels = problem.groups * problem.channels_in
+        few = channels < cut.lanes and (cut.choice.channels_in_lanes or channels not in SPACED)
+        return RATES.scatter if few else RATES.turn
     if cut.choice.channels_in_lanes:
         return RATES.scatter
     if problem.channels_last:

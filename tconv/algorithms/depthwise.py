@@ -199,10 +199,22 @@ def _time(
     read = shape.taps // sum(pieces) * sum(rows + length - 1 for length in pieces) / rows
     summing = (RATES.tap * shape.taps + RATES.tap_read * read) * positions * vectors * shape.channels_out
     writing = lines * (RATES.line + vectors * last.stride * (RATES.line_vector + weaving(last.stride, shape.lanes)))
+    if _abreast(problem, shape.lanes):  # weights are vectors, too; one input serves those of several channels
+        inputs = read if problem.groups > 1 else read / VECTORS[0]
+        loaded = shape.taps / ROWS + inputs + 2 * prod(len(axis.phases) for axis in axes)  # a bias and a store each
+        vectors = positions * last.count * ceil(problem.groups * shape.channels_out / shape.lanes)
+        summing = (RATES.tap * shape.taps + RATES.tap_read * loaded) * vectors / problem.groups
+        writing = 0.0
     copied = axes[0].count + shape.bands * reaches[0]
     copied *= parts * prod(axis.count + reach for axis, reach in zip(axes[1:], reaches[1:], strict=True))
     copying = RATES.plane if last.split <= MOST_APART else RATES.scatter
     return problem.batch * problem.groups * (summing + writing + copying * copied) + moving(problem)
+
+
+def _abreast(problem: Problem, lanes: int) -> bool:
+    """Whether vectors run over the channels of a position, where these lie side by side."""
+    fewer, more = sorted((problem.groups, problem.channels_out))
+    return problem.channels_last and fewer == 1 and more >= lanes
 
 
 def cost(problem: Problem, threads: int) -> Cost:

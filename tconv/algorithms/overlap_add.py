@@ -170,8 +170,10 @@ def cost(problem: Problem, threads: int) -> Cost:
     products = tiles * (each * problem.channels_in + RATES.start * count)
     outputs = problem.batch * problem.groups * problem.channels_out * prod(axis.size_out for axis in problem.axes)
     stride = problem.axes[-1].stride
-    channels = problem.groups * problem.channels_out
-    each_vector = RATES.write_element * lanes if problem.channels_last and channels > 1 else weaving(stride, lanes)
+    each_vector = weaving(stride, lanes)
+    if problem.channels_last:
+        woven = problem.groups == 1
+        each_vector = weaving(stride * problem.channels_out, lanes) if woven else RATES.write_element * lanes
     writing = outputs / lanes * (each_vector + RATES.clear * again)
     writing += outputs / problem.axes[-1].size_out * RATES.write_run
     adding = best.rows * (RATES.add * vectors + RATES.add_row * lines * ceil(columns / overlap.tile))

@@ -22,7 +22,6 @@ I32 = ir.IntType(32)
 
 
 WOVEN = (1, 2, 3, 4, 5, 6, 8, 16)  # streams that are woven at once; of others as many as there are lanes
-CHANNELS_WOVEN = (2, 3, 4, 6, 8, 16)  # the same where they are those of channels
 
 
 def interleave(
@@ -100,7 +99,7 @@ def _interleaved_channels(
             place = builder.add(place, builder.select(last, jump, by_channel))
             channel = builder.select(last, INT(0), after)
 
-    for at_once in _cases(builder, streams, total, CHANNELS_WOVEN):
+    for at_once in _cases(builder, streams, total, WOVEN):
         if at_once:
             _weave(builder, vector, at_once, sums, streams_from, low, high, y)
         else:

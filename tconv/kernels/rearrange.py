@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tconv.kernels.launch import called, inlined
 from tconv.kernels.turn import turn
 from tconv.kernels.vectors import VECTOR_BYTES, copy_vector
-from tconv.kernels.windows import MOST_APART, copy_apart
+from tconv.kernels.windows import SPACED, copy_spaced, places
 from tconv.kernels.workers import claim, worker
 
 TURNED = max(1, 64 // VECTOR_BYTES)  # vectors of channels turned by one worker: a cache line ...
@@ -46,8 +46,10 @@ def copy_line(lanes, count, step, unit, x, source, copied, at):
         for i in range(0, count, lanes):
             first = min(i, count - lanes)
             copy_vector(lanes, x, source + first, copied, at + first)
-    elif unit == 1 and 1 < step <= MOST_APART and count >= lanes:
-        copy_apart(step, 1, lanes, count, step * count, x, source, copied, at, 0)
+    elif unit == 1 and step in SPACED and count >= lanes:
+        for i in range(0, count, lanes):
+            first = min(i, count - lanes)
+            copy_spaced(step, lanes, places(0, step * (lanes - 1) + 1), x, source + first * step, copied, at + first)
     else:
         for i in range(count):
             copied[at + i * unit] = x[source + i * step]
@@ -99,7 +101,7 @@ def _chunks(order):
 
 @called
 def _turn_channels(item, order, x, copied):
-    """A few channels of a band of positions of one image: squares of both, then what is left."""
+    """A few channels of a band of positions of one image: squares of both, then what is left; or line by line."""
     lanes = order.lanes
     chunks, bands = _chunks(order)
     start, item = item % bands * BAND, item // bands
@@ -110,20 +112,27 @@ def _turn_channels(item, order, x, copied):
     batch = item // chunks // order.groups
     from_ = batch * order.x_batch + group * order.x_group
     at = batch * order.image + group * order.group
-    whole = end if order.channels >= lanes else first
+    if order.channels < lanes:
+        for channel in range(first, end):
+            copy_line(
+                lanes, stop - start, order.x_position, order.unit,
+                x, from_ + channel * order.x_channel + start * order.x_position,
+                copied, at + channel * order.channel + start * order.unit,
+            )  # fmt: skip
+        return
     squares = stop // lanes  # the rest is in the last band
     apart_in_x = order.x_channel if order.x_position == 1 else order.x_position
     apart_in_copy = order.unit if order.channel == 1 else order.channel
     for some in range(start // lanes, squares, TURNED):  # as many positions as channels at a time: whole cache lines
-        for number in range(first, whole, lanes):
+        for number in range(first, end, lanes):
             channel = min(number, order.channels - lanes)  # the last begins within the one before: both write the same
             for square in range(some, min(some + TURNED, squares)):
                 turn(
                     lanes, x, from_ + channel * order.x_channel + square * lanes * order.x_position, apart_in_x,
                     copied, at + square * lanes * order.unit + channel * order.channel, apart_in_copy,
                 )  # fmt: skip
-    for position in range(start, stop):
-        for channel in range(whole if position < squares * lanes else first, end):
+    for position in range(max(start, squares * lanes), stop):
+        for channel in range(first, end):
             copied[at + position * order.unit + channel * order.channel] = x[
                 from_ + channel * order.x_channel + position * order.x_position
             ]

@@ -6,12 +6,11 @@ As in ``tile``, plain Python defines it and LLVM vector operations do it in comp
 from __future__ import annotations
 
 from llvmlite import ir
-from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
 
-from tconv.kernels.launch import CALLED, called, inlined
-from tconv.kernels.vectors import INT, data_of, load_lanes, load_vector, shuffled, store_vector, vector_type
+from tconv.kernels.emission import emits
+from tconv.kernels.launch import called, inlined
+from tconv.kernels.vectors import INT, load_lanes, load_vector, shuffled, store_vector
 
 AT_ONCE = 4  # vectors that one call of `copy_lanes` copies best
 
@@ -39,7 +38,8 @@ def copy_lanes(lanes, held, count, source, from_, step, target, to, pitch):
 WINDOWS = ((2, 4), (3, 4), (3, 5), (4, 5), (4, 6))  # span and size, as compiled
 PARTS = ((2, 2), (3, 3), (4, 4))  # the same, for all of a few neighbours ...
 SINGLE = ((2, 1), (3, 1), (4, 1))  # ... and for one of them
-MOST_APART = SINGLE[-1][0]  # inputs copied by vectors
+MOST_APART = SINGLE[-1][0]  # inputs gathered by vectors
+SPACED = (2, 3, 4, 5, 6, 7, 8)  # from an input to the next, where lines are copied by vectors
 
 
 def copy_windows(span, window, lanes, held, count, source, from_, step, target, to, pitch, row):
@@ -65,60 +65,46 @@ def copy_apart(span, window, lanes, count, held, source, from_, target, to, row)
         copy_windows(span, window, lanes, inside, 1, source, from_ + first * span, 0, target, to + first, 0, row)
 
 
-@intrinsic
-def _copied_lanes(typing, held, count, source, from_, step, target, to, pitch):
-    def codegen(context, builder, signature, values):
-        held, count, _, from_, step, _, to, pitch = values
-        image, panel = (data_of(context, builder, signature.args[i], values[i]) for i in (2, 5))
-        size = context.make_array(source)(context, builder, values[2]).nitems
-        none = INT(0)
-        _copy(builder, vector_type(source), (1, 1), held, count, image, from_, step, size, panel, to, pitch, none)
-        return context.get_dummy_value()
-
-    n = types.int64
-    return types.void(n, n, source, n, n, target, n, n), codegen
+def copy_spaced(step, lanes, held, source, from_, target, to):
+    """Copy inputs that lie ``step`` apart, one of `SPACED`, to lanes; zeros where places are not ``held``."""
+    for lane in range(lanes):
+        inside = held % HIGH <= step * lane < held // HIGH
+        target[to + lane] = source[from_ + step * lane] if inside else 0
 
 
-@overload(copy_lanes, jit_options=CALLED)
-def _copy_lanes(lanes, held, count, source, from_, step, target, to, pitch):
-    def call(lanes, held, count, source, from_, step, target, to, pitch):
-        _copied_lanes(held, count, source, from_, step, target, to, pitch)
-
-    return call
+@emits(copy_lanes)
+def _copied_lanes(builder, vector, lanes, held, count, source, from_, step, target, to, pitch):
+    _copy(builder, vector, (1, 1), held, count, source, from_, step, target, to, pitch, INT(0))
 
 
-@intrinsic
-def _copied_windows(typing, span, window, held, count, source, from_, step, target, to, pitch, row):
-    def codegen(context, builder, signature, values):
-        span, window, held, count, _, from_, step, _, to, pitch, row = values
-        vector = vector_type(source)
-        image, panel = (data_of(context, builder, signature.args[i], values[i]) for i in (4, 7))
-        size = context.make_array(source)(context, builder, values[4]).nitems
-        done = builder.append_basic_block("copied")
-        kind = builder.switch(builder.add(builder.mul(span, INT(8)), window), done)
-        for shape in WINDOWS + PARTS + SINGLE:
-            block = builder.append_basic_block("windows_{}_{}".format(*shape))
-            kind.add_case(INT(8 * shape[0] + shape[1]), block)
-            builder.position_at_end(block)
-            _copy(builder, vector, shape, held, count, image, from_, step, size, panel, to, pitch, row)
-            builder.branch(done)
-        builder.position_at_end(done)
-        return context.get_dummy_value()
-
-    n = types.int64
-    return types.void(n, n, n, n, source, n, n, target, n, n, n), codegen
+@emits(copy_windows)
+def _copied_windows(builder, vector, span, window, lanes, held, count, source, from_, step, target, to, pitch, row):
+    done = builder.append_basic_block("copied")
+    kind = builder.switch(builder.add(builder.mul(span, INT(8)), window), done)
+    for shape in WINDOWS + PARTS + SINGLE:
+        block = builder.append_basic_block("windows_{}_{}".format(*shape))
+        kind.add_case(INT(8 * shape[0] + shape[1]), block)
+        builder.position_at_end(block)
+        _copy(builder, vector, shape, held, count, source, from_, step, target, to, pitch, row)
+        builder.branch(done)
+    builder.position_at_end(done)
 
 
-@overload(copy_windows, jit_options=CALLED)
-def _copy_windows(span, window, lanes, held, count, source, from_, step, target, to, pitch, row):
-    def call(span, window, lanes, held, count, source, from_, step, target, to, pitch, row):
-        _copied_windows(span, window, held, count, source, from_, step, target, to, pitch, row)
+@emits(copy_spaced)
+def _copied_spaced(builder, vector, step, lanes, held, source, from_, target, to):
+    done = builder.append_basic_block("copied")
+    kind = builder.switch(step, done)
+    for span in SPACED:
+        block = builder.append_basic_block(f"spaced_{span}")
+        kind.add_case(INT(span), block)
+        builder.position_at_end(block)
+        _copy(builder, vector, (span, 1), held, INT(1), source, from_, INT(0), target, to, INT(0), INT(0))
+        builder.branch(done)
+    builder.position_at_end(done)
 
-    return call
 
-
-def _copy(builder, vector, shape, held, count, image, from_, step, size, panel, to, pitch, row):
-    """Windows of one span and size: with plain loads where all that is loaded lies in the image."""
+def _copy(builder, vector, shape, held, count, source, from_, step, target, to, pitch, row):
+    """Windows of one span and size: with plain loads where all that is loaded lies in the source."""
     span, window = shape
     reach = span * (vector.count - 1) + window
     vectors = -(-reach // vector.count)
@@ -146,11 +132,13 @@ def _copy(builder, vector, shape, held, count, image, from_, step, size, panel, 
         return load_lanes(builder, address, masks[v], vector)
 
     def copy(number, load):
-        address = builder.gep(image, [builder.add(from_, builder.mul(step, number))])
+        address = builder.gep(source.data, [builder.add(from_, builder.mul(step, number))])
         loaded = [load(builder.gep(address, [INT(v * vector.count)]), v) for v in range(vectors)]
         first = builder.add(to, builder.mul(pitch, number))
         for j in range(window):
-            store_vector(builder, _every(builder, loaded, span, j), panel, builder.add(first, builder.mul(row, INT(j))))
+            store_vector(
+                builder, _every(builder, loaded, span, j), target.data, builder.add(first, builder.mul(row, INT(j)))
+            )
 
     def copy_all(load):
         if load is careful or span > 1:
@@ -167,7 +155,7 @@ def _copy(builder, vector, shape, held, count, image, from_, step, size, panel, 
     # Masked loads take 20 cycles on some processors, so they are kept for the ends of the memory.
     last = builder.add(from_, builder.mul(step, builder.sub(count, INT(1))))
     end = builder.add(last, INT(vectors * vector.count))
-    inside = builder.and_(builder.icmp_signed(">=", from_, INT(0)), builder.icmp_signed("<=", end, size))
+    inside = builder.and_(builder.icmp_signed(">=", from_, INT(0)), builder.icmp_signed("<=", end, source.nitems))
     everything = builder.icmp_signed("==", held, INT(HIGH * reach))
     with builder.if_else(inside, likely=True) as (in_memory, at_ends):
         with in_memory, builder.if_else(everything) as (all_, some):
