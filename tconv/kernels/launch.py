@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -79,6 +80,18 @@ class _Kernel(JITCodeLibrary):  # type: ignore[misc]
         options.loop_unrolling, options.loop_vectorization = False, True
         passes = binding.create_pass_builder(self._codegen._tm, options)
         passes.getModulePassManager().run(self._final_module, passes)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Garbage waits: what compiling makes mostly lives till its end, and looking through it takes a tenth of the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 class _Part(_Kernel):

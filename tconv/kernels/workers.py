@@ -21,7 +21,7 @@ from tconv.kernels.entry import (
     everyone,
     type_of,
 )
-from tconv.kernels.launch import BY_ADDRESS, WHOLE, cached, called, launch
+from tconv.kernels.launch import BY_ADDRESS, WHOLE, cached, called, launch, uncollected
 from tconv.kernels.vectors import take
 from tconv.memory import CACHE_LINE, Flat, address_of, give_back, workspace
 
@@ -92,7 +92,8 @@ class Worker:
             if key is None or not hasattr(self._dispatcher, "py_func"):
                 return self._interpret(job, given)
             if key not in self._compiled:
-                self._compiled[key] = self._compile(job, given)
+                with uncollected():
+                    self._compiled[key] = self._compile(job, given)
             job.compiled(*self._compiled[key])
         memory = workspace("scratch", job.size)
         addresses = [flat.address for flat in given] + [0] * (MOST_GIVEN - len(given))
