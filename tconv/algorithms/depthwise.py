@@ -197,6 +197,8 @@ def _time(
     rows = min(ROWS, outer[-1].count) if outer else 1
     pieces = [len(piece) for one in axes[-2:][0].phases for piece in _pieces(one)]
     read = shape.taps // sum(pieces) * sum(rows + length - 1 for length in pieces) / rows
+    if not outer and last.stride == 1:
+        read /= min(ROWS, shape.channels_out)  # whose rows are channels then
     summing = (RATES.tap * shape.taps + RATES.tap_read * read) * positions * vectors * shape.channels_out
     writing = lines * (RATES.line + vectors * last.stride * (RATES.line_vector + weaving(last.stride, shape.lanes)))
     if _abreast(problem, shape.lanes):  # weights are vectors, too; one input serves those of several channels

@@ -76,6 +76,18 @@ def sum_rows(
             y[to + r * pitch + e] = bias[bias_at] + total
 
 
+def sum_outs(
+    outs, columns, segments, plane, at, step, offsets, w, w_at, w_pitch, bias, bias_at, low, high, y, to, pitch
+):
+    """The same for one row of one stream, and as many channels out, whose weights lie ``w_pitch`` apart."""
+    for r in range(outs):
+        for c in range(low, min(columns, high)):
+            total = 0
+            for tap, offset in _taps(segments[0], offsets, step):
+                total = total + w[w_at + r * w_pitch + tap] * plane[at + c + offset]
+            y[to + r * pitch + c] = bias[bias_at + r] + total
+
+
 def sum_channels(
     rows, count, vectors, lanes, segments, alike, plane, at, step, apart, offsets, w, w_at, pitch, bias_at, y, to,
     y_step, y_apart,
@@ -106,8 +118,12 @@ def _taps(segments, offsets, step):
 def _tile(
     builder: ir.IRBuilder, rows: int, width: int, segments: list[list[ir.Value]], source: ir.Value, step: ir.Value,
     table: ir.Value, weight_of: Callable[[ir.Value, int], ir.Value], vector: ir.VectorType, alike: bool = False,
+    outs: bool = False,
 ) -> list[list[ir.Value]]:  # fmt: skip
-    """The sums of ``rows`` rows of ``width`` vectors, from ``source`` on; ``alike``: these read one input."""
+    """The sums of ``rows`` rows of ``width`` vectors, from ``source`` on; ``alike``: these read one input.
+
+    If rows are ``outs``, they all read one row of inputs, but have weights of their own.
+    """
     zero = ir.Constant(vector, None)
     cells = [[cgutils.alloca_once(builder, vector) for _ in range(width)] for _ in range(rows)]
     for cell in (cell for row in cells for cell in row):
@@ -118,7 +134,16 @@ def _tile(
             taps = [
                 builder.add(builder.add(weight, INT(i)), builder.mul(run.index, INT(length))) for i in range(length)
             ]
-            for v in range(width):
+            for i, tap in enumerate(taps if outs else ()):
+                place = builder.mul(step, INT(i))
+                inputs = [
+                    load_vector(builder, here, builder.add(place, INT(v * vector.count)), vector) for v in range(width)
+                ]
+                for r, row in enumerate(cells):
+                    weight = weight_of(tap, r)
+                    for cell, loaded in zip(row, inputs, strict=True):
+                        builder.store(multiply_add(builder, weight, loaded, builder.load(cell)), cell)
+            for v in range(0 if outs else width):
                 weights = [weight_of(tap, v) for tap in taps]
                 for read in range(rows + length - 1):
                     place = builder.mul(step, INT(read))
@@ -201,6 +226,36 @@ def _summed_rows(
                     store_line(builder, line, builder.sub(low, first), builder.sub(high, first), there)
         builder.branch(summed)
     builder.position_at_end(summed)
+
+
+@emits(sum_outs)
+def _summed_outs(
+    builder, vector, outs, columns, segments, plane, at, step, offsets, w, w_at, w_pitch, bias, bias_at, low, high, y,
+    to, pitch,
+):  # fmt: skip
+    source, weights, biases, target = (
+        builder.gep(array.data, [start]) for array, start in ((plane, at), (w, w_at), (bias, bias_at), (y, to))
+    )
+    add = builder.add if isinstance(vector.element, ir.IntType) else builder.fadd
+    told = _segments(builder, segments.data)
+    for number, out in _of_rows(builder, outs):
+        of_out, into = (builder.gep(base, [builder.mul(out, by)]) for base, by in ((weights, w_pitch), (target, pitch)))
+
+        def weight_of(tap, r, of_out=of_out):
+            return splat(
+                builder, builder.load(builder.gep(of_out, [builder.add(tap, builder.mul(w_pitch, INT(r)))])), vector
+            )
+
+        added = [
+            splat(builder, builder.load(builder.gep(biases, [builder.add(out, INT(r))])), vector) for r in range(number)
+        ]
+        for width, column in _of_columns(builder, columns, vector.count, VECTORS):
+            here = builder.gep(source, [column])
+            tile = _tile(builder, number, width, told, here, step, offsets.data, weight_of, vector, outs=True)
+            for r, totals in enumerate(tile):
+                line = [add(added[r], total) for total in totals]
+                there = builder.gep(into, [builder.add(column, builder.mul(pitch, INT(r)))])
+                store_line(builder, line, builder.sub(low, column), builder.sub(high, column), there)
 
 
 @emits(sum_channels, options=INLINED)
@@ -370,6 +425,21 @@ def _write_lines(
     pitch, nothing = streams * shape.columns, sums.shape[0] - 1
     step, y_step = axes[STEP, max(0, last - 1)], axes[Y_STEP, last]
     at_once = y_step == 1 and streams in FUSED
+    if last == 0 and streams == y_step == 1:
+        for begin in range(0, columns, shape.columns):
+            count = min(columns - begin, shape.columns)
+            low_here, high_here = max(0, low - begin), min(count, high - begin)
+            for channel in range(0, shape.channels_out if low_here < high_here else 0, ROWS):
+                some = min(ROWS, shape.channels_out - channel)
+                of_channel = group * shape.channels_out + channel
+                out = to + channel * shape.y_channel + begin
+                for r in range(some):
+                    expect(y, out + r * shape.y_channel + low_here, out + r * shape.y_channel + high_here)
+                sum_outs(
+                    some, count, segments, plane, at + begin, step, offsets, w, of_channel * shape.taps, shape.taps,
+                    bias, of_channel, low_here, high_here, y, out, shape.y_channel,
+                )  # fmt: skip
+        return
     for channel in range(shape.channels_out):
         of_channel = group * shape.channels_out + channel
         w_at = of_channel * shape.taps

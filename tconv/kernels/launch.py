@@ -84,7 +84,7 @@ class _Kernel(JITCodeLibrary):  # type: ignore[misc]
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Garbage waits: what compiling makes mostly lives till its end, and looking through it takes a tenth of the time."""
+    """Garbage waits: most of what compiling makes lives till its end, and looking through it takes a tenth more."""
     collecting = gc.isenabled()
     gc.disable()
     try:
