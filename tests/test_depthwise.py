@@ -14,6 +14,8 @@ T = "conv_transpose"
 CASES = {
     "line": problem(T, axis(3001, 5, 2, crop=1), groups=2, channels_out=2),
     "line, dilated": problem(T, axis(1500, 3, 3, 2, crop=4, end=-3)),
+    "line of channels": problem(T, axis(3001, 5, crop=2), groups=2, channels_out=7),
+    "line from many, strided": problem(T, axis(1201, 10, 5, crop=3), channels_in=23, batch=2),
     "plane": problem(T, axis(61, 4, 2, crop=1), axis(530, 4, 2, crop=1), groups=3, batch=2),
     "stride 7": problem(T, axis(20, 3, 7), axis(70, 9, 7, crop=2), channels_out=3),
     "stride 4": problem(T, axis(20, 8, 4, crop=2), axis(150, 8, 4, crop=2), groups=2),

@@ -115,15 +115,15 @@ def _taps(segments, offsets, step):
                 yield weight + n * (shorter + 1) + i, offsets[first + n] + i * step
 
 
-def _tile(
-    builder: ir.IRBuilder, rows: int, width: int, segments: list[list[ir.Value]], source: ir.Value, step: ir.Value,
-    table: ir.Value, weight_of: Callable[[ir.Value, int], ir.Value], vector: ir.VectorType, alike: bool = False,
-    outs: bool = False,
-) -> list[list[ir.Value]]:  # fmt: skip
-    """The sums of ``rows`` rows of ``width`` vectors, from ``source`` on; ``alike``: these read one input.
+Products = Callable[[ir.Value, list[ir.Value]], Iterator[tuple[int, int, ir.Value, ir.Value]]]
+"""Of where a run reads, and its taps: row, vector of it, weights, inputs."""
 
-    If rows are ``outs``, they all read one row of inputs, but have weights of their own.
-    """
+
+def _tile(
+    builder: ir.IRBuilder, rows: int, width: int, segments: list[list[ir.Value]], source: ir.Value, table: ir.Value,
+    vector: ir.VectorType, products: Products,
+) -> list[list[ir.Value]]:  # fmt: skip
+    """The sums of ``rows`` rows of ``width`` vectors, from ``source`` on."""
     zero = ir.Constant(vector, None)
     cells = [[cgutils.alloca_once(builder, vector) for _ in range(width)] for _ in range(rows)]
     for cell in (cell for row in cells for cell in row):
@@ -134,28 +134,50 @@ def _tile(
             taps = [
                 builder.add(builder.add(weight, INT(i)), builder.mul(run.index, INT(length))) for i in range(length)
             ]
-            for i, tap in enumerate(taps if outs else ()):
-                place = builder.mul(step, INT(i))
-                inputs = [
-                    load_vector(builder, here, builder.add(place, INT(v * vector.count)), vector) for v in range(width)
-                ]
-                for r, row in enumerate(cells):
-                    weight = weight_of(tap, r)
-                    for cell, loaded in zip(row, inputs, strict=True):
-                        builder.store(multiply_add(builder, weight, loaded, builder.load(cell)), cell)
-            for v in range(0 if outs else width):
-                weights = [weight_of(tap, v) for tap in taps]
-                for read in range(rows + length - 1):
-                    place = builder.mul(step, INT(read))
-                    if alike:
-                        loaded = splat(builder, builder.load(builder.gep(here, [place])), vector)
-                    else:
-                        loaded = load_vector(builder, here, builder.add(place, INT(v * vector.count)), vector)
-                    for tap in range(length):
-                        if 0 <= read - tap < rows:
-                            cell = cells[read - tap][v]
-                            builder.store(multiply_add(builder, weights[tap], loaded, builder.load(cell)), cell)
+            for r, v, weights, inputs in products(here, taps):
+                cell = cells[r][v]
+                builder.store(multiply_add(builder, weights, inputs, builder.load(cell)), cell)
     return [[builder.load(cell) for cell in row] for row in cells]
+
+
+def _of_rows_apart(
+    builder: ir.IRBuilder, rows: int, width: int, step: ir.Value, vector: ir.VectorType,
+    weight_of: Callable[[ir.Value, int], ir.Value], alike: bool = False,
+) -> Products:  # fmt: skip
+    """Rows ``step`` apart, whose weights go by vector; ``alike``: all vectors read one input."""
+
+    def products(here: ir.Value, taps: list[ir.Value]) -> Iterator[tuple[int, int, ir.Value, ir.Value]]:
+        for v in range(width):
+            weights = [weight_of(tap, v) for tap in taps]
+            for read in range(rows + len(taps) - 1):
+                place = builder.mul(step, INT(read))
+                if alike:
+                    inputs = splat(builder, builder.load(builder.gep(here, [place])), vector)
+                else:
+                    inputs = load_vector(builder, here, builder.add(place, INT(v * vector.count)), vector)
+                for i in range(len(taps)):
+                    if 0 <= read - i < rows:
+                        yield read - i, v, weights[i], inputs
+
+    return products
+
+
+def _of_outs(
+    builder: ir.IRBuilder, rows: int, width: int, step: ir.Value, vector: ir.VectorType,
+    weight_of: Callable[[ir.Value, int], ir.Value],
+) -> Products:  # fmt: skip
+    """Rows that read the same, with weights that go by row."""
+
+    def products(here: ir.Value, taps: list[ir.Value]) -> Iterator[tuple[int, int, ir.Value, ir.Value]]:
+        for i, tap in enumerate(taps):
+            place = builder.mul(step, INT(i))
+            read = [load_vector(builder, here, builder.add(place, INT(v * vector.count)), vector) for v in range(width)]
+            for r in range(rows):
+                weights = weight_of(tap, r)
+                for v, inputs in enumerate(read):
+                    yield r, v, weights, inputs
+
+    return products
 
 
 def _segments(builder: ir.IRBuilder, table: ir.Value) -> list[list[ir.Value]]:
@@ -215,10 +237,8 @@ def _summed_rows(
             into = builder.gep(target, [builder.mul(row, pitch)])
             for width, column in _of_columns(builder, columns, vector.count, VECTORS[count - 1 :]):
                 here, first = builder.gep(from_, [column]), builder.mul(column, INT(count))
-                tiles = [
-                    _tile(builder, number, width, stream, here, step, offsets.data, weight_of, vector)
-                    for stream in told
-                ]
+                products = _of_rows_apart(builder, number, width, step, vector, weight_of)
+                tiles = [_tile(builder, number, width, stream, here, offsets.data, vector, products) for stream in told]
                 for r in range(number):
                     parts = zip(*(tile[r] for tile in tiles), strict=True)
                     line = [add(added, total) for part in parts for total in woven(builder, list(part))]
@@ -251,7 +271,8 @@ def _summed_outs(
         ]
         for width, column in _of_columns(builder, columns, vector.count, VECTORS):
             here = builder.gep(source, [column])
-            tile = _tile(builder, number, width, told, here, step, offsets.data, weight_of, vector, outs=True)
+            products = _of_outs(builder, number, width, step, vector, weight_of)
+            tile = _tile(builder, number, width, told, here, offsets.data, vector, products)
             for r, totals in enumerate(tile):
                 line = [add(added[r], total) for total in totals]
                 there = builder.gep(into, [builder.add(column, builder.mul(pitch, INT(r)))])
@@ -282,7 +303,8 @@ def _summed_channels(
             with cgutils.for_range(builder, count, intp=INT) as loop:
                 n = loop.index
                 here = builder.gep(source, [builder.add(builder.mul(row, step), builder.mul(n, apart))])
-                tile = _tile(builder, number, width, told, here, step, offsets.data, weight_of, vector, bool(one))
+                products = _of_rows_apart(builder, number, width, step, vector, weight_of, bool(one))
+                tile = _tile(builder, number, width, told, here, offsets.data, vector, products)
                 there = builder.gep(target, [builder.add(builder.mul(row, y_step), builder.mul(n, y_apart))])
                 for r, totals in enumerate(tile):
                     for v, total in enumerate(totals):
