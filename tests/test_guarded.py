@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from tests.problems import Operands, answer, axis, of, problem, shapes, small_integers, takers
 from tests.strategies import large_problems, overlapping_problems, small_problems
 
-libc = ctypes.CDLL(None)
+libc = ctypes.CDLL(None) if os.name == "posix" else None
 pytestmark = pytest.mark.skipif(not hasattr(libc, "mprotect"), reason="pages cannot be locked")
 
 LOCKED = 0  # what `mprotect` takes for memory that may not be touched

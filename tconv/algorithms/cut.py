@@ -49,9 +49,8 @@ UNEVEN = 0.4  # of a tile, by which a list of positions is filled up to whole on
 MOST_CHUNKS = 24  # of rows, on two threads: each makes its lists anew
 MOST_LISTED = 2**14  # positions, in all lists of a tile: 384 KiB
 
-PANEL_VECTORS = (
-    (128 if FEW_REGISTERS else 256) * 1024 // VECTOR_BYTES
-)  # gathered at once: a part of the second-level cache
+# Gathered at once: a part of the second-level cache.
+PANEL_VECTORS = (128 if FEW_REGISTERS else 256) * 1024 // VECTOR_BYTES
 
 NEAR = 2**20  # bytes that stay in the second-level cache
 FAR = 4  # times as long takes a number to be copied where each is read from a cache line of its own

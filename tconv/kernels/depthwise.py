@@ -22,7 +22,7 @@ from tconv.kernels.emission import emits
 from tconv.kernels.interleave import interleave, store_line, woven
 from tconv.kernels.launch import INLINED, called, inlined
 from tconv.kernels.rearrange import copy_line
-from tconv.kernels.vectors import INT, expect, load_vector, multiply_add, splat, store_vector
+from tconv.kernels.vectors import INT, cases, expect, load_vector, multiply_add, splat, store_vector
 from tconv.kernels.windows import copy_apart
 from tconv.kernels.workers import claim, worker
 
@@ -225,12 +225,7 @@ def _summed_rows(
     def weight_of(tap, _):
         return splat(builder, builder.load(builder.gep(weights, [tap])), vector)
 
-    summed = builder.append_basic_block("summed")
-    choice = builder.switch(streams, summed)
-    for count in FUSED:
-        block = builder.append_basic_block(f"rows_{count}")
-        choice.add_case(INT(count), block)
-        builder.position_at_end(block)
+    for count in cases(builder, streams, {count: count for count in FUSED}):
         told = [_segments(builder, builder.gep(segments.data, [INT(3 * LONGEST * stream)])) for stream in range(count)]
         for number, row in _of_rows(builder, rows):
             from_ = builder.gep(source, [builder.mul(row, step)])
@@ -244,8 +239,6 @@ def _summed_rows(
                     line = [add(added, total) for part in parts for total in woven(builder, list(part))]
                     there = builder.gep(into, [builder.add(first, builder.mul(pitch, INT(r)))])
                     store_line(builder, line, builder.sub(low, first), builder.sub(high, first), there)
-        builder.branch(summed)
-    builder.position_at_end(summed)
 
 
 @emits(sum_outs)
@@ -293,12 +286,8 @@ def _summed_channels(
     def weight_of(tap, v):
         return load_vector(builder, weights, builder.add(builder.mul(tap, pitch), INT(v * vector.count)), vector)
 
-    summed = builder.append_basic_block("summed")
-    choice = builder.switch(builder.add(builder.mul(vectors, INT(2)), alike), summed)
-    for width, one in product(VECTORS, (0, 1)):
-        block = builder.append_basic_block(f"channels_{width}_{one}")
-        choice.add_case(INT(2 * width + one), block)
-        builder.position_at_end(block)
+    numbers = {(width, one): 2 * width + one for width, one in product(VECTORS, (0, 1))}
+    for width, one in cases(builder, builder.add(builder.mul(vectors, INT(2)), alike), numbers):
         for number, row in _of_rows(builder, rows):
             with cgutils.for_range(builder, count, intp=INT) as loop:
                 n = loop.index
@@ -311,8 +300,6 @@ def _summed_channels(
                         bias = load_vector(builder, biases, INT(v * vector.count), vector)
                         place = builder.add(builder.mul(y_step, INT(r)), INT(v * vector.count))
                         store_vector(builder, add(bias, total), there, place)
-        builder.branch(summed)
-    builder.position_at_end(summed)
 
 
 @called

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from itertools import islice
 
 from llvmlite import ir
 from numba.core import cgutils
 
 from tconv.kernels.emission import emits
-from tconv.kernels.vectors import INT, load_vector, shuffled, splat, store_vector, suffix
+from tconv.kernels.vectors import INT, cases, load_vector, shuffled, splat, store_vector, suffix
 
 I32 = ir.IntType(32)
 
@@ -62,7 +61,7 @@ def _interleaved(
     low, high, y, to,
 ):  # fmt: skip
     width = builder.extract_value(lines.shape, 1)
-    for at_once in _cases(builder, streams, total, WOVEN):
+    for at_once in _at_once(builder, streams, total):
         with cgutils.for_range(builder, count, intp=INT) as loop:
             entry = builder.gep(lines.data, [builder.mul(builder.add(line, loop.index), width)])
             shift, place = (builder.load(builder.gep(entry, [INT(n)])) for n in (0, 1))
@@ -99,26 +98,17 @@ def _interleaved_channels(
             place = builder.add(place, builder.select(last, jump, by_channel))
             channel = builder.select(last, INT(0), after)
 
-    for at_once in _cases(builder, streams, total, WOVEN):
+    for at_once in _at_once(builder, streams, total):
         if at_once:
             _weave(builder, vector, at_once, sums, streams_from, low, high, y)
         else:
             _weave_some(builder, vector, streams, total, first, sums, streams_from, low, high, y)
 
 
-def _cases(builder: ir.IRBuilder, streams: ir.Value, total: ir.Value, woven_at_once: tuple[int, ...]) -> Iterator[int]:
-    """How many streams are to be woven at once: each of these, and 0 for all that is left."""
-    done = builder.append_basic_block("woven")
-    blocks = {n: builder.append_basic_block(f"weave_{n}") for n in (*woven_at_once, 0)}
+def _at_once(builder: ir.IRBuilder, streams: ir.Value, total: ir.Value) -> Iterator[int]:
+    """How many streams are to be woven at once: each of `WOVEN`, and 0 for all that is left."""
     everything = builder.icmp_signed("==", streams, total)
-    choice = builder.switch(builder.select(everything, streams, INT(0)), blocks[0])
-    for at_once, block in blocks.items():
-        if at_once:
-            choice.add_case(INT(at_once), block)
-        builder.position_at_end(block)
-        yield at_once
-        builder.branch(done)
-    builder.position_at_end(done)
+    return cases(builder, builder.select(everything, streams, INT(0)), {n: n for n in (*WOVEN, 0)}, rest=0)
 
 
 def _weave_some(
@@ -146,7 +136,7 @@ def _weave_some(
         stream = builder.mul(loop.index, lanes)
         left = builder.sub(streams, stream)
         rows, any_ = [], None
-        for u, (place, bias) in enumerate(islice(streams_from(stream), vector.count)):
+        for u, (place, bias) in enumerate(itertools.islice(streams_from(stream), vector.count)):
             any_ = any_ or place  # is read where there is no stream
             here = builder.select(builder.icmp_signed("<", INT(u), left), place, any_)
             rows.append(add(load_vector(builder, source, builder.add(column, here), vector), bias))
@@ -177,7 +167,7 @@ def _weave(
             builder,
             [
                 add(load_vector(builder, source, builder.add(lane, place), vector), bias)
-                for place, bias in islice(streams_from(INT(0)), streams)
+                for place, bias in itertools.islice(streams_from(INT(0)), streams)
             ],
         )
         done = builder.mul(loop.index, width)

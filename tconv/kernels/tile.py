@@ -26,7 +26,17 @@ from numba.core import cgutils
 from tconv.kernels.columns import COPY_FIELDS, FROM, INTO
 from tconv.kernels.emission import emits
 from tconv.kernels.launch import INLINED, called
-from tconv.kernels.vectors import INT, REGISTERS, VECTOR_BYTES, load_vector, multiply_add, prefetch, splat, store_vector
+from tconv.kernels.vectors import (
+    INT,
+    REGISTERS,
+    VECTOR_BYTES,
+    cases,
+    load_vector,
+    multiply_add,
+    prefetch,
+    splat,
+    store_vector,
+)
 from tconv.memory import CACHE_LINE
 
 FEW_REGISTERS = REGISTERS == 16  # of which sums fill 12, of 32 they fill 24; the rest holds operands
@@ -160,15 +170,8 @@ def _cases(
     builder: ir.IRBuilder, rows: ir.Value, vectors: ir.Value, shapes: Iterable[tuple[int, int]]
 ) -> Iterator[tuple[int, int]]:
     """Each of ``shapes`` in turn, while what is built is what runs if a tile has so many rows and vectors."""
-    done = builder.append_basic_block("summed")
-    choice = builder.switch(builder.add(builder.mul(rows, INT(8)), vectors), done)
-    for shape in shapes:
-        block = builder.append_basic_block("tile_{}_{}".format(*shape))
-        choice.add_case(INT(8 * shape[0] + shape[1]), block)
-        builder.position_at_end(block)
-        yield shape
-        builder.branch(done)
-    builder.position_at_end(done)
+    numbers = {shape: 8 * shape[0] + shape[1] for shape in shapes}
+    return cases(builder, builder.add(builder.mul(rows, INT(8)), vectors), numbers)
 
 
 @emits(positions_tile, options=INLINED)

@@ -12,7 +12,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from tconv.kernels.launch import CALLED
-from tconv.kernels.vectors import INT, data_of, load_vector, multiply_add, splat, store_vector, vector_type
+from tconv.kernels.vectors import INT, cases, data_of, load_vector, multiply_add, splat, store_vector, vector_type
 from tconv.transforms import TRANSFORMS
 
 SHAPES = ((1, 1), (2, 1), (3, 1), (4, 1), (2, 2), (3, 2), (4, 2), (2, 3), (3, 3), (4, 3))
@@ -89,12 +89,7 @@ def _transformed(
         worst = cgutils.alloca_once_value(builder, zeros)
         lanes = INT(vector.count)
         vectors = builder.sdiv(builder.add(width, builder.sub(lanes, INT(1))), lanes)
-        done = builder.append_basic_block("transformed")
-        choice = builder.switch(kind, done)
-        for number, matrix in enumerate(MATRICES):
-            block = builder.append_basic_block(f"matrix_{number}")
-            choice.add_case(INT(number), block)
-            builder.position_at_end(block)
+        for matrix in cases(builder, kind, {matrix: number for number, matrix in enumerate(MATRICES)}):
             with (
                 cgutils.for_range(builder, times, intp=INT) as outer,
                 cgutils.for_range(builder, count, intp=INT) as inner,
@@ -113,8 +108,6 @@ def _transformed(
                     store_vector(builder, result, there, builder.mul(step_to, INT(f)))
                 if not isinstance(vector.element, ir.IntType):
                     builder.store(builder.fadd(builder.load(worst), _not_finite(builder, results)), worst)
-            builder.branch(done)
-        builder.position_at_end(done)
         if isinstance(vector.element, ir.IntType):
             return ir.Constant(ir.IntType(1), 0)
         unordered = builder.fcmp_unordered("uno", builder.load(worst), zeros)

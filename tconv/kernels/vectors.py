@@ -6,7 +6,8 @@ operations on whole registers.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
 
 import numba
 from llvmlite import binding, ir
@@ -18,6 +19,7 @@ from numba.extending import intrinsic, overload
 from tconv.kernels.launch import CALLED
 
 INT = ir.IntType(64)
+Case = TypeVar("Case")
 
 
 def _registers() -> tuple[int, int]:
@@ -105,6 +107,27 @@ def multiply_add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -
         builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fmuladd.{suffix(vector)}"
     )
     return builder.call(fused, [a, b, c])
+
+
+def cases(
+    builder: ir.IRBuilder, value: ir.Value, numbers: Mapping[Case, int], rest: Case | None = None
+) -> Iterator[Case]:
+    """Each of ``numbers`` in turn, while what is built is what runs if ``value`` is its number.
+
+    What is built for ``rest`` runs if it is none of them.
+    """
+    done = builder.append_basic_block("done")
+    choice = builder.switch(value, done)
+    for case, number in numbers.items():
+        block = builder.append_basic_block(f"case_{number}")
+        if case == rest:
+            choice.default = block
+        else:
+            choice.add_case(INT(number), block)
+        builder.position_at_end(block)
+        yield case
+        builder.branch(done)
+    builder.position_at_end(done)
 
 
 def prefetch(builder: ir.IRBuilder, address: ir.Value, write: int = 0) -> None:

@@ -10,7 +10,7 @@ from numba.core import cgutils
 
 from tconv.kernels.emission import emits
 from tconv.kernels.launch import called, inlined
-from tconv.kernels.vectors import INT, load_lanes, load_vector, shuffled, store_vector
+from tconv.kernels.vectors import INT, cases, load_lanes, load_vector, shuffled, store_vector
 
 AT_ONCE = 4  # vectors that one call of `copy_lanes` copies best
 
@@ -79,28 +79,15 @@ def _copied_lanes(builder, vector, lanes, held, count, source, from_, step, targ
 
 @emits(copy_windows)
 def _copied_windows(builder, vector, span, window, lanes, held, count, source, from_, step, target, to, pitch, row):
-    done = builder.append_basic_block("copied")
-    kind = builder.switch(builder.add(builder.mul(span, INT(8)), window), done)
-    for shape in WINDOWS + PARTS + SINGLE:
-        block = builder.append_basic_block("windows_{}_{}".format(*shape))
-        kind.add_case(INT(8 * shape[0] + shape[1]), block)
-        builder.position_at_end(block)
+    numbers = {shape: 8 * shape[0] + shape[1] for shape in WINDOWS + PARTS + SINGLE}
+    for shape in cases(builder, builder.add(builder.mul(span, INT(8)), window), numbers):
         _copy(builder, vector, shape, held, count, source, from_, step, target, to, pitch, row)
-        builder.branch(done)
-    builder.position_at_end(done)
 
 
 @emits(copy_spaced)
 def _copied_spaced(builder, vector, step, lanes, held, source, from_, target, to):
-    done = builder.append_basic_block("copied")
-    kind = builder.switch(step, done)
-    for span in SPACED:
-        block = builder.append_basic_block(f"spaced_{span}")
-        kind.add_case(INT(span), block)
-        builder.position_at_end(block)
+    for span in cases(builder, step, {span: span for span in SPACED}):
         _copy(builder, vector, (span, 1), held, INT(1), source, from_, INT(0), target, to, INT(0), INT(0))
-        builder.branch(done)
-    builder.position_at_end(done)
 
 
 def _copy(builder, vector, shape, held, count, source, from_, step, target, to, pitch, row):
